@@ -1,0 +1,33 @@
+//! Nervure's core: the NATS protocol and the router as a pure function of its inputs.
+//!
+//! # The three rules
+//!
+//! 1. **No I/O.** Nothing here opens, reads or writes. Bytes and facts come in as calls on
+//!    [`shard::Shard`]; bytes and requests go out through polls.
+//! 2. **No clock.** Every call that needs time takes `now: `[`Time`].
+//! 3. **No hidden randomness.** One seeded generator, given at construction.
+//!
+//! # A message's way through the crate
+//!
+//! `Shard::receive` → [`wire`] (bytes to operations) → [`link`] (who may say what) →
+//! [`router`] (match, choose queue members, deliver) with [`interest`] (who wants what) and
+//! [`subject`] (what a subject is) → [`outbound`] (what waits to be written).
+
+#![forbid(unsafe_code)]
+
+pub mod id;
+pub mod interest;
+pub mod limits;
+pub mod link;
+pub mod outbound;
+pub mod reason;
+pub mod router;
+pub mod shard;
+pub mod subject;
+pub mod time;
+pub mod wire;
+
+pub use id::{LinkId, ShardId, SubId};
+pub use limits::Limits;
+pub use reason::CloseReason;
+pub use time::Time;

@@ -1,0 +1,2 @@
+//! The `nervure` binary.
+fn main() {}

@@ -1,0 +1,265 @@
+//! What a running server is told: the result of defaults, configuration file and flags.
+//!
+//! [`crate::config`] fills it from a file, [`crate::cli`] overlays flags, [`crate::server`] obeys.
+//! Nothing here knows how it was spelled.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nervure_core::Limits;
+
+/// Where to listen. Port 0 asks the system for a free one (`-1` in files and flags).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Host text as configured; it is shown in log lines and INFO.
+    pub host: String,
+    /// Port; 0 is "any free one".
+    pub port: u16,
+}
+
+/// Everything a server needs to know to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The file the options came from.
+    pub config_file: Option<PathBuf>,
+    /// `sha256:...` of the configuration tree; empty without a file.
+    pub config_digest: String,
+    /// The client listener.
+    pub listen: Listen,
+    /// `host[:port]` told to clients instead of the listener's.
+    pub client_advertise: Option<Listen>,
+    /// Configured name; the server id when absent.
+    pub server_name: Option<String>,
+    /// Tags for monitoring, lower case.
+    pub tags: Vec<String>,
+    /// Free metadata for monitoring.
+    pub metadata: BTreeMap<String, String>,
+    /// Feature flags as configured.
+    pub feature_flags: BTreeMap<String, bool>,
+    /// What clients may use.
+    pub limits: Limits,
+    /// INFO says `headers:false` and HPUB is refused.
+    pub no_header_support: bool,
+    /// Size of the ring of closed connections kept for monitoring.
+    pub max_closed_clients: usize,
+    /// What a write that times out does to a client: close (false) or retry (true).
+    pub write_timeout_retry: bool,
+    /// Who may connect.
+    pub auth: AuthOptions,
+    /// TLS on the client port.
+    pub tls: Option<TlsOptions>,
+    /// Plain clients are welcome on the TLS port too.
+    pub allow_non_tls: bool,
+    /// A PROXY protocol preamble precedes every client connection.
+    pub proxy_protocol: bool,
+    /// The WebSocket listener.
+    pub websocket: Option<WebsocketOptions>,
+    /// The monitoring listener, plain.
+    pub http: Option<Listen>,
+    /// The monitoring listener, TLS.
+    pub https: Option<Listen>,
+    /// Prefix of all monitoring paths, as configured.
+    pub http_base_path: String,
+    /// What is logged and where.
+    pub log: LogOptions,
+    /// File to write the process id to.
+    pub pid_file: Option<PathBuf>,
+    /// Directory to write the ports file to.
+    pub ports_file_dir: Option<PathBuf>,
+    /// How long lame duck mode lasts in all.
+    pub lame_duck_duration: Duration,
+    /// How long lame duck mode waits before it closes the first client.
+    pub lame_duck_grace_period: Duration,
+    /// Shards to run; 0 means one per processor.
+    pub shards: usize,
+    /// Keys that were accepted but are not acted upon yet, each as a ready warning line.
+    pub not_yet: Vec<String>,
+}
+
+/// The static ways in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuthOptions {
+    /// Users with passwords. A single `user`/`password` pair is a list of one.
+    pub users: Vec<User>,
+    /// The token, when that is the way in.
+    pub token: Option<String>,
+    /// The user that connections without credentials become.
+    pub no_auth_user: Option<String>,
+    /// Authentication is configured in a way this version cannot check (accounts, nkeys,
+    /// operators, callout): it is required all the same, so that nobody slips in.
+    pub fail_closed: bool,
+}
+
+/// A user with a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The password, plain or bcrypt.
+    pub password: String,
+    /// The user carries rules (permissions, connection types) that this version cannot enforce,
+    /// so that it is refused.
+    pub unenforceable: bool,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A `tls` block.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TlsOptions {
+    /// Certificate and key file pairs (PEM), the first one preferred.
+    pub certs: Vec<(PathBuf, PathBuf)>,
+    /// Authorities for client certificates (PEM); the system's when absent.
+    pub ca_file: Option<PathBuf>,
+    /// Require and verify client certificates.
+    pub verify: bool,
+    /// How long the handshake may take.
+    pub timeout: Option<Duration>,
+    /// TLS before INFO.
+    pub handshake_first: HandshakeFirst,
+    /// Lowest protocol version is 1.3 instead of 1.2.
+    pub min_tls13: bool,
+    /// IANA names, in order of preference; empty means the library's.
+    pub cipher_suites: Vec<String>,
+    /// nats-server's curve names, in order of preference; empty means the library's.
+    pub curve_preferences: Vec<String>,
+    /// SHA-256 of acceptable peer SubjectPublicKeyInfos, lower-case hex; empty means any.
+    pub pinned_certs: Vec<String>,
+    /// Handshakes per second; 0 is no limit.
+    pub connection_rate_limit: u32,
+}
+
+/// When the TLS handshake starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandshakeFirst {
+    /// After a plain INFO.
+    #[default]
+    No,
+    /// Before INFO.
+    Yes,
+    /// Before INFO, falling back to a plain INFO after this much silence.
+    Auto(Duration),
+}
+
+/// The `websocket` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebsocketOptions {
+    /// The listener.
+    pub listen: Listen,
+    /// `host[:port]` told to clients instead.
+    pub advertise: Option<Listen>,
+    /// TLS; `None` is `no_tls: true`.
+    pub tls: Option<TlsOptions>,
+    /// Origins must equal the Host header.
+    pub same_origin: bool,
+    /// Origins that are welcome; empty means any.
+    pub allowed_origins: Vec<String>,
+    /// permessage-deflate is granted to who asks.
+    pub compression: bool,
+    /// Limit for TLS and upgrade together; none by default.
+    pub handshake_timeout: Option<Duration>,
+    /// Headers added to the 101 response.
+    pub headers: Vec<(String, String)>,
+    /// Cookie names for jwt, user, pass, token.
+    pub cookies: Cookies,
+    /// Overrides the server's ways in for WebSocket clients.
+    pub auth: Option<AuthOptions>,
+    /// Overrides the authentication timeout.
+    pub auth_timeout: Option<Duration>,
+    /// Overrides the ping interval.
+    pub ping_interval: Option<Duration>,
+}
+
+/// Names of the cookies that carry credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cookies {
+    /// User JWT.
+    pub jwt: Option<String>,
+    /// User name.
+    pub user: Option<String>,
+    /// Password.
+    pub pass: Option<String>,
+    /// Token.
+    pub token: Option<String>,
+}
+
+/// What is logged and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// DBG lines.
+    pub debug: bool,
+    /// TRC lines: the protocol of clients.
+    pub trace: bool,
+    /// TRC lines of the system account too.
+    pub trace_verbose: bool,
+    /// Traced payloads show only their headers.
+    pub trace_headers: bool,
+    /// Traced payloads are cut after this many bytes; 0 is no limit.
+    pub max_traced_msg_len: usize,
+    /// Lines carry date and time.
+    pub logtime: bool,
+    /// ... in UTC instead of local time.
+    pub logtime_utc: bool,
+    /// Log file; standard error when absent.
+    pub file: Option<PathBuf>,
+    /// Rotate the file above this size; 0 is never.
+    pub size_limit: u64,
+    /// Log files kept, the current one included; 0 is all.
+    pub max_num: usize,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            debug: false,
+            trace: false,
+            trace_verbose: false,
+            trace_headers: false,
+            max_traced_msg_len: 0,
+            logtime: true,
+            logtime_utc: false,
+            file: None,
+            size_limit: 0,
+            max_num: 0,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config_file: None,
+            config_digest: String::new(),
+            listen: Listen { host: "0.0.0.0".to_owned(), port: 4222 },
+            client_advertise: None,
+            server_name: None,
+            tags: Vec::new(),
+            metadata: BTreeMap::new(),
+            feature_flags: BTreeMap::new(),
+            limits: Limits::default(),
+            no_header_support: false,
+            max_closed_clients: 10_000,
+            write_timeout_retry: false,
+            auth: AuthOptions::default(),
+            tls: None,
+            allow_non_tls: false,
+            proxy_protocol: false,
+            websocket: None,
+            http: None,
+            https: None,
+            http_base_path: String::new(),
+            log: LogOptions::default(),
+            pid_file: None,
+            ports_file_dir: None,
+            lame_duck_duration: Duration::from_secs(120),
+            lame_duck_grace_period: Duration::from_secs(10),
+            shards: 0,
+            not_yet: Vec::new(),
+        }
+    }
+}
