@@ -1,0 +1,79 @@
+//! Reading the header block of a message.
+//!
+//! The server looks at few headers, forwards the block as it came and checks nothing about it
+//! (client-protocol 5.1), so a lookup has to make do with any octets.
+
+/// The value of the first header of that name.
+///
+/// The name is matched exactly, letter case included, at the start of any line but the first (the
+/// `NATS/1.0` line) and has to be followed directly by a colon. Spaces before the value are
+/// skipped; it ends at CR LF, or at the end of a block that is cut short (client-protocol 5.3).
+pub fn get<'a>(block: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut line = after_crlf(block)?;
+    loop {
+        if let Some(value) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(b":")) {
+            let spaces = value.iter().take_while(|&&octet| octet == b' ').count();
+            let value = &value[spaces..];
+            return Some(&value[..crlf(value).unwrap_or(value.len())]);
+        }
+        line = after_crlf(line)?;
+    }
+}
+
+fn after_crlf(text: &[u8]) -> Option<&[u8]> {
+    text.get(crlf(text)? + 2..)
+}
+
+/// Where the first CR LF of `text` is.
+fn crlf(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\r', text).find(|&at| text.get(at + 1) == Some(&b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_that_begins_with_name_and_colon_wins() {
+        let block =
+            b"NATS/1.0\r\nA: first\r\nAB: ab\r\nA: second\r\nE:\r\nC:   x y \r\nD:v\rw\r\n\r\n";
+        for (name, value) in [
+            ("A", Some("first")),
+            ("AB", Some("ab")),
+            ("E", Some("")),
+            ("C", Some("x y ")),
+            ("D", Some("v\rw")),
+            ("a", None),
+            ("B", None),
+            ("first", None),
+            ("NATS/1.0", None),
+        ] {
+            assert_eq!(get(block, name.as_bytes()), value.map(str::as_bytes), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_is_never_searched() {
+        assert_eq!(get(b"A: x\r\nB: y\r\n\r\n", b"A"), None);
+        assert_eq!(get(b"A: x\r\nA: y\r\n\r\n", b"A"), Some(&b"y"[..]));
+    }
+
+    #[test]
+    fn malformed_blocks_are_read_as_far_as_they_go() {
+        for (block, value) in [
+            ("", None),
+            ("\r\n", None),
+            ("xxxx", None),
+            ("N\r\nA", None),
+            ("N\nA: x\r\n", None),
+            ("N\r\n A: x\r\n", None),
+            ("N\r\nA : x\r\n", None),
+            ("N\r\nA:", Some("")),
+            ("N\r\nA: x", Some("x")),
+            ("N\r\nA: x\r", Some("x\r")),
+            ("N\r\n\r\nA: x\r\n", Some("x")),
+        ] {
+            assert_eq!(get(block.as_bytes(), b"A"), value.map(str::as_bytes), "{block:?}");
+        }
+    }
+}
