@@ -117,11 +117,16 @@ fn subscribe(line: &[u8]) -> Result<Op<'_>, WireError> {
 
 fn unsubscribe(line: &[u8]) -> Result<Op<'_>, WireError> {
     let (sid, max) = match split(line, is_blank_or_cr) {
-        ([sid, ..], 1) => (sid, None),
-        ([sid, max, ..], 2) => (sid, number::parse_size(max)),
+        ([sid, ..], 1) => (sid, b"".as_slice()),
+        ([sid, max, ..], 2) => (sid, max),
         _ => return Err(WireError::BadArguments),
     };
+    Ok(Op::Unsub { sid, max: delivery_limit(max) })
+}
+
+/// The second argument of UNSUB; `None` when it is missing (empty), invalid or zero.
+#[inline]
+pub(super) fn delivery_limit(digits: &[u8]) -> Option<u32> {
     // A size has nine digits at most, so it always fits.
-    let max = max.and_then(|max| u32::try_from(max).ok()).filter(|&max| max != 0);
-    Ok(Op::Unsub { sid, max })
+    number::parse_size(digits).and_then(|max| u32::try_from(max).ok()).filter(|&max| max != 0)
 }

@@ -57,8 +57,7 @@ impl Parser {
         rules: &ParseRules,
     ) -> Result<Option<Op<'p>>, WireError> {
         if self.carry.as_ref().is_none_or(|carry| carry.stage == Stage::Done) {
-            if let Some((op, len)) = whole::unit(input, rules) {
-                *input = &input[len..];
+            if let Some(op) = whole::unit(input, rules) {
                 return Ok(Some(op));
             }
             if input.is_empty() {

@@ -4,7 +4,7 @@
 //! to the parser's slow path by answering `None`; so this module may refuse anything, but what it
 //! accepts has to be what the slow path would have made of the same octets.
 
-use super::args::{Announced, operation};
+use super::args::{Announced, delivery_limit, operation};
 use super::number;
 use super::op::{Body, Op};
 use super::parser::ParseRules;
@@ -25,34 +25,39 @@ const PUB_TAB: u32 = word(*b"pub\t");
 const SUB_SPACE: u32 = word(*b"sub ");
 const SUB_TAB: u32 = word(*b"sub\t");
 const HPUB: u32 = word(*b"hpub");
+const UNSU: u32 = word(*b"unsu");
 const PING: u32 = word(*b"ping");
 const PONG: u32 = word(*b"pong");
 
-/// The unit at the front of `input` and its length, when it is complete and valid.
+/// Takes the unit at the front of `input` off it, when it is complete and valid.
 #[inline]
-pub(super) fn unit<'a>(input: &'a [u8], rules: &ParseRules) -> Option<(Op<'a>, usize)> {
+pub(super) fn unit<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
     let head = word(*input.first_chunk::<4>()?);
     if rules.connect_only {
         return rare(input, rules);
     }
     match head | FOLD_THREE {
-        PUB_SPACE | PUB_TAB => return publish(input, 4, false, rules),
-        SUB_SPACE | SUB_TAB => return line(input, 4, Verb::Sub, rules),
+        PUB_SPACE | PUB_TAB => return publish::<false>(input, rules),
+        SUB_SPACE | SUB_TAB => return subscribe(input, rules),
         _ => {}
     }
     match head | FOLD_FOUR {
-        HPUB if rules.headers && matches!(input.get(4), Some(b' ' | b'\t')) => {
-            publish(input, 5, true, rules)
-        }
+        HPUB if rules.headers && is_blank(input.get(4)) => publish::<true>(input, rules),
+        UNSU if is_blank(input.get(5)) => unsubscribe(input, rules),
         PING => skip(input, Op::Ping),
         PONG => skip(input, Op::Pong),
         _ => rare(input, rules),
     }
 }
 
-/// Everything that is not sent for each message.
+#[inline]
+const fn is_blank(octet: Option<&u8>) -> bool {
+    matches!(octet, Some(b' ' | b'\t'))
+}
+
+/// Everything that is not sent again and again.
 #[cold]
-fn rare<'a>(input: &'a [u8], rules: &ParseRules) -> Option<(Op<'a>, usize)> {
+fn rare<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
     if rules.connect_only && !input.first()?.eq_ignore_ascii_case(&b'C') {
         return None;
     }
@@ -73,65 +78,49 @@ fn rare<'a>(input: &'a [u8], rules: &ParseRules) -> Option<(Op<'a>, usize)> {
 }
 
 /// A unit whose octets up to LF mean nothing.
-fn skip<'a>(input: &[u8], op: Op<'a>) -> Option<(Op<'a>, usize)> {
-    let end = memchr::memchr(b'\n', input)?;
-    Some((op, end + 1))
+#[inline]
+fn skip<'a>(input: &mut &[u8], op: Op<'a>) -> Option<Op<'a>> {
+    let end = if input.get(4..6) == Some(b"\r\n") { 5 } else { memchr::memchr(b'\n', input)? };
+    *input = &input[end + 1..];
+    Some(op)
 }
 
-/// A unit of one control line, whose arguments begin at or after `from`.
-fn line<'a>(
-    input: &'a [u8],
-    from: usize,
-    verb: Verb,
-    rules: &ParseRules,
-) -> Option<(Op<'a>, usize)> {
-    let from = skip_blanks(input, from);
-    let len = memchr::memchr(b'\n', input.get(from..)?)?;
-    let arguments = &input[from..from + len];
-    let arguments = arguments.strip_suffix(b"\r").unwrap_or(arguments);
+/// A unit of one control line, whose arguments begin after the verb and the blanks at `after`.
+fn line<'a>(input: &mut &'a [u8], after: usize, verb: Verb, rules: &ParseRules) -> Option<Op<'a>> {
+    let rest = input.get(after..)?;
+    let blanks = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+    let rest = &rest[blanks..];
+    let end = memchr::memchr(b'\n', rest)?;
+    let arguments = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
     if arguments.len() > rules.max_control_line {
         return None;
     }
-    Some((operation(verb, arguments).ok()?, from + len + 1))
+    let op = operation(verb, arguments).ok()?;
+    *input = &rest[end + 1..];
+    Some(op)
 }
 
-/// A PUB or, with `headers`, an HPUB. One pass over the control line finds its arguments and its
-/// end.
+/// A PUB or HPUB.
 #[inline]
-fn publish<'a>(
-    input: &'a [u8],
-    from: usize,
-    headers: bool,
-    rules: &ParseRules,
-) -> Option<(Op<'a>, usize)> {
-    let start = skip_blanks(input, from);
-    let mut words: [&[u8]; 4] = [b""; 4];
-    let mut count = 0;
-    let mut at = start;
-    let (line_end, body) = loop {
-        let end = word_end(input, at)?;
-        if end > at {
-            *words.get_mut(count)? = &input[at..end];
-            count += 1;
+fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
+    let mut words = Words::after(input, if HEADERS { 4 } else { 3 });
+    let subject = words.next()?;
+    let second = words.next()?;
+    let third = words.next()?;
+    let (reply, header_size, size) = if HEADERS {
+        let fourth = words.next()?;
+        if fourth.is_empty() {
+            (None, Some(second), third)
+        } else {
+            (Some(second), Some(third), fourth)
         }
-        match input[end] {
-            b' ' | b'\t' => at = skip_blanks(input, end + 1),
-            b'\n' => break (end, end + 1),
-            b'\r' if input.get(end + 1) == Some(&b'\n') => break (end, end + 2),
-            // A control octet within a word, or a CR within the line.
-            _ => return None,
-        }
+    } else if third.is_empty() {
+        (None, None, second)
+    } else {
+        (Some(second), None, third)
     };
-    if line_end - start > rules.max_control_line {
-        return None;
-    }
-    let (subject, reply, header_size, size) = match (headers, count, words) {
-        (false, 2, [subject, size, ..]) => (subject, None, None, size),
-        (false, 3, [subject, reply, size, ..]) => (subject, Some(reply), None, size),
-        (true, 3, [subject, header, size, _]) => (subject, None, Some(header), size),
-        (true, 4, [subject, reply, header, size]) => (subject, Some(reply), Some(header), size),
-        _ => return None,
-    };
+    let rest = words.end(rules)?;
+    // Too few words leave an empty one here, which is no number.
     let len = number::parse_size(size)?;
     let header_len = match header_size {
         Some(digits) => number::parse_size(digits)?,
@@ -140,40 +129,113 @@ fn publish<'a>(
     if header_len > len || len > rules.max_payload {
         return None;
     }
-    let (octets, after) = input[body..].split_at_checked(len)?;
-    if !after.starts_with(b"\r\n") {
+    let (octets, after) = rest.split_at_checked(len)?;
+    *input = after.strip_prefix(b"\r\n")?;
+    let announced = Announced { subject, reply, size, header_size, header_len, len };
+    Some(Op::Pub(announced.with(Body::Slice(octets))))
+}
+
+#[inline]
+fn subscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
+    let mut words = Words::after(input, 3);
+    let subject = words.next()?;
+    let second = words.next()?;
+    let third = words.next()?;
+    let rest = words.end(rules)?;
+    if second.is_empty() {
         return None;
     }
-    let announced = Announced { subject, reply, size, header_size, header_len, len };
-    Some((Op::Pub(announced.with(Body::Slice(octets))), body + len + 2))
+    *input = rest;
+    Some(if third.is_empty() {
+        Op::Sub { subject, queue: None, sid: second }
+    } else {
+        Op::Sub { subject, queue: Some(second), sid: third }
+    })
 }
 
-/// The first index at or after `at` that holds no blank.
 #[inline]
-fn skip_blanks(input: &[u8], mut at: usize) -> usize {
-    while matches!(input.get(at), Some(b' ' | b'\t')) {
-        at += 1;
+fn unsubscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
+    if !input.get(4)?.eq_ignore_ascii_case(&b'B') {
+        return None;
     }
-    at
+    let mut words = Words::after(input, 5);
+    let sid = words.next()?;
+    let max = words.next()?;
+    let rest = words.end(rules)?;
+    if sid.is_empty() {
+        return None;
+    }
+    *input = rest;
+    Some(Op::Unsub { sid, max: delivery_limit(max) })
 }
 
-/// The first index at or after `at` that holds a blank, a line end or any other octet up to 0x20.
+/// Walks over a control line once, word by word, without knowing its end beforehand.
+struct Words<'a> {
+    input: &'a [u8],
+    /// The first octet that is not taken.
+    at: usize,
+    /// Where the arguments begin; zero until the first word is taken.
+    start: usize,
+}
+
+impl<'a> Words<'a> {
+    /// Begins at `at`, directly after the verb.
+    #[inline]
+    const fn after(input: &'a [u8], at: usize) -> Self {
+        Self { input, at, start: 0 }
+    }
+
+    /// The next word, empty when there are no more. `None` when the input ends first.
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while matches!(self.input.get(self.at)?, b' ' | b'\t') {
+            self.at += 1;
+        }
+        if self.start == 0 {
+            self.start = self.at;
+        }
+        let rest = &self.input[self.at..];
+        let word = &rest[..word_end(rest)?];
+        self.at += word.len();
+        Some(word)
+    }
+
+    /// What follows the line, provided that this is its end and it is not too long.
+    #[inline]
+    fn end(&self, rules: &ParseRules) -> Option<&'a [u8]> {
+        let mut end = self.at;
+        while matches!(self.input.get(end)?, b' ' | b'\t') {
+            end += 1;
+        }
+        if end - self.start > rules.max_control_line {
+            return None;
+        }
+        match &self.input[end..] {
+            [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => Some(rest),
+            // Another word, a control octet within one, or a CR within the line.
+            _ => None,
+        }
+    }
+}
+
+/// Length of what lies before the first blank, line end or other octet up to 0x20.
 #[inline]
-fn word_end(input: &[u8], mut at: usize) -> Option<usize> {
+fn word_end(text: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
-    while let Some(chunk) = input.get(at..)?.first_chunk::<8>() {
+    let mut rest = text;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
         // Eight octets at once: subtracting 0x21 from each sets the high bit of those below it.
         // A borrow spoils only octets after the first such one, and the first is all we want.
         let octets = u64::from_le_bytes(*chunk);
         let low = octets.wrapping_sub(ONES * 0x21) & !octets & HIGH;
         if low != 0 {
-            return Some(at + (low.trailing_zeros() / 8) as usize);
+            return Some(text.len() - rest.len() + (low.trailing_zeros() / 8) as usize);
         }
-        at += 8;
+        rest = after;
     }
-    let rest = input.get(at..)?;
-    rest.iter().position(|&octet| octet <= b' ').map(|index| at + index)
+    let end = rest.iter().position(|&octet| octet <= b' ')?;
+    Some(text.len() - rest.len() + end)
 }
 
 #[cfg(test)]
@@ -188,8 +250,8 @@ mod tests {
                     let mut input = [filler; 24];
                     input[place] = octet;
                     for from in 0..=24 {
-                        let plain = (from..24).find(|&i| input[i] <= b' ');
-                        assert_eq!(word_end(&input, from), plain, "{octet} at {place}");
+                        let plain = input[from..].iter().position(|&octet| octet <= b' ');
+                        assert_eq!(word_end(&input[from..]), plain, "{octet} at {place}");
                     }
                 }
             }
