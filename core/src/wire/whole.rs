@@ -103,8 +103,7 @@ fn line<'a>(input: &mut &'a [u8], after: usize, verb: Verb, rules: &ParseRules) 
 /// A PUB or HPUB.
 #[inline]
 fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
-    let mut words = Words::after(input, if HEADERS { 4 } else { 3 });
-    let subject = words.next()?;
+    let (mut words, subject) = Words::after(input, if HEADERS { 4 } else { 3 })?;
     let second = words.next()?;
     let third = words.next()?;
     let (reply, header_size, size) = if HEADERS {
@@ -137,8 +136,7 @@ fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) ->
 
 #[inline]
 fn subscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
-    let mut words = Words::after(input, 3);
-    let subject = words.next()?;
+    let (mut words, subject) = Words::after(input, 3)?;
     let second = words.next()?;
     let third = words.next()?;
     let rest = words.end(rules)?;
@@ -158,8 +156,7 @@ fn unsubscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
     if !input.get(4)?.eq_ignore_ascii_case(&b'B') {
         return None;
     }
-    let mut words = Words::after(input, 5);
-    let sid = words.next()?;
+    let (mut words, sid) = Words::after(input, 5)?;
     let max = words.next()?;
     let rest = words.end(rules)?;
     if sid.is_empty() {
@@ -171,50 +168,49 @@ fn unsubscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
 
 /// Walks over a control line once, word by word, without knowing its end beforehand.
 struct Words<'a> {
-    input: &'a [u8],
-    /// The first octet that is not taken.
-    at: usize,
-    /// Where the arguments begin; zero until the first word is taken.
-    start: usize,
+    rest: &'a [u8],
+    /// How long `rest` was at the first word.
+    whole: usize,
 }
 
 impl<'a> Words<'a> {
-    /// Begins at `at`, directly after the verb.
+    /// Begins `after` octets, with the blank that ends the verb. Takes the first word.
     #[inline]
-    const fn after(input: &'a [u8], at: usize) -> Self {
-        Self { input, at, start: 0 }
+    fn after(input: &'a [u8], after: usize) -> Option<(Self, &'a [u8])> {
+        let mut words = Self { rest: input.get(after..)?, whole: 0 };
+        let first = words.next()?;
+        words.whole = first.len() + words.rest.len();
+        Some((words, first))
     }
 
     /// The next word, empty when there are no more. `None` when the input ends first.
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        while matches!(self.input.get(self.at)?, b' ' | b'\t') {
-            self.at += 1;
+        loop {
+            match self.rest {
+                [octet, ..] if *octet > b' ' => break,
+                [b' ' | b'\t', rest @ ..] => self.rest = rest,
+                [] => return None,
+                _ => return Some(b""),
+            }
         }
-        if self.start == 0 {
-            self.start = self.at;
-        }
-        let rest = &self.input[self.at..];
-        let word = &rest[..word_end(rest)?];
-        self.at += word.len();
+        let (word, rest) = self.rest.split_at_checked(word_end(self.rest)?)?;
+        self.rest = rest;
         Some(word)
     }
 
     /// What follows the line, provided that this is its end and it is not too long.
     #[inline]
-    fn end(&self, rules: &ParseRules) -> Option<&'a [u8]> {
-        let mut end = self.at;
-        while matches!(self.input.get(end)?, b' ' | b'\t') {
-            end += 1;
-        }
-        if end - self.start > rules.max_control_line {
-            return None;
-        }
-        match &self.input[end..] {
-            [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => Some(rest),
-            // Another word, a control octet within one, or a CR within the line.
-            _ => None,
-        }
+    fn end(mut self, rules: &ParseRules) -> Option<&'a [u8]> {
+        // Another word, a control octet within one, or a CR within the line is not its end.
+        let rest = loop {
+            match self.rest {
+                [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => break rest,
+                [b' ' | b'\t', rest @ ..] => self.rest = rest,
+                _ => return None,
+            }
+        };
+        (self.whole - self.rest.len() <= rules.max_control_line).then_some(rest)
     }
 }
 
