@@ -56,6 +56,11 @@ fn cut<'a>(octets: &'a [u8], places: &[usize]) -> Vec<&'a [u8]> {
     reads
 }
 
+/// Failures are to become named tests, not files beside the sources.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
 /// A unit that is probably valid.
 fn valid() -> impl Strategy<Value = Vec<u8>> {
     let blank = prop_oneof![4 => Just(" "), 1 => Just("\t"), 1 => Just(" \t ")];
@@ -111,7 +116,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn any_split_gives_what_the_whole_gives(
@@ -136,7 +141,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn large_bodies_survive_any_split(
