@@ -57,28 +57,23 @@ impl QueueGroup {
     }
 
     /// Index of a random member, each with a chance in proportion to its weight, from where to
-    /// walk the ring. 0 when [`Self::total_weight`] is zero; members of weight zero that the walk
-    /// comes by are to be skipped.
+    /// walk the ring. 0 when [`Self::total_weight`] is zero: then nobody is to be chosen, and
+    /// members of weight zero that a walk comes by are to be skipped.
     pub fn start(&self, rng: &mut fastrand::Rng) -> usize {
-        match self.total_weight {
-            0 | 1 if self.even => 0,
-            0 => 0,
-            total => {
-                let mut ticket = rng.u64(..total);
-                if self.even {
-                    return ticket as usize;
-                }
-                self.members
-                    .iter()
-                    .position(|member| {
-                        let weight = u64::from(member.weight);
-                        let hit = ticket < weight;
-                        ticket = ticket.saturating_sub(weight);
-                        hit
-                    })
-                    .unwrap_or(0)
-            }
+        if self.total_weight == 0 {
+            return 0;
         }
+        let mut ticket = rng.u64(..self.total_weight);
+        if self.even {
+            return ticket as usize;
+        }
+        let drawn = self.members.iter().position(|member| {
+            let weight = u64::from(member.weight);
+            let hit = ticket < weight;
+            ticket = ticket.saturating_sub(weight);
+            hit
+        });
+        drawn.unwrap_or(0)
     }
 }
 

@@ -186,7 +186,7 @@ proptest! {
                 check_plan(&interest, &naive, *own, cache, subject);
             }
         }
-        for ((subject, queue, id), _) in &naive.0 {
+        for (subject, queue, id) in naive.0.keys() {
             let queue = queue.as_ref().map(String::as_bytes);
             prop_assert!(interest.remove(subject.as_bytes(), queue, *id));
         }

@@ -43,7 +43,9 @@ fn validity_follows_the_table_of_the_reference() {
 
 #[test]
 fn matching_follows_the_examples_of_the_reference() {
-    let cases: [(&[u8], &[&[u8]], &[&[u8]]); 8] = [
+    // Pattern, what it matches, what it does not.
+    type Case = (&'static [u8], &'static [&'static [u8]], &'static [&'static [u8]]);
+    let cases: [Case; 8] = [
         (
             b"foo.>",
             &[b"foo.b", b"foo.b.c", b"foo.*", b"foo.>"],
