@@ -263,6 +263,13 @@ impl Server {
         self.log.lines().join("\n")
     }
 
+    /// Reads the server's standard error no further than its next line; the pipe is then `closed`,
+    /// or stays open until the test is over and fills.
+    pub fn abandon_log(&self, closed: bool) {
+        self.log
+            .change(|said| said.listener = if closed { Listener::Gone } else { Listener::Deaf });
+    }
+
     /// Waits for a log line that contains `text` and gives it back.
     ///
     /// # Panics
@@ -378,6 +385,19 @@ struct Log {
 struct Said {
     lines: Vec<String>,
     ended: bool,
+    listener: Listener,
+}
+
+/// Who reads the log.
+#[derive(Clone, Copy, Debug, Default)]
+enum Listener {
+    /// We do.
+    #[default]
+    Reading,
+    /// Nobody; the pipe is closed.
+    Gone,
+    /// Nobody; the pipe is open.
+    Deaf,
 }
 
 impl Log {
@@ -387,7 +407,18 @@ impl Log {
         thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                writer.change(|said| said.lines.push(line));
+                let mut listener = Listener::Reading;
+                writer.change(|said| {
+                    listener = said.listener;
+                    said.lines.push(line);
+                });
+                match listener {
+                    Listener::Reading => {}
+                    Listener::Gone => break,
+                    Listener::Deaf => loop {
+                        thread::park();
+                    },
+                }
             }
             writer.change(|said| said.ended = true);
         });

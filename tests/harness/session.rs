@@ -200,11 +200,33 @@ impl Session {
     }
 
     /// Expects that nothing was sent and the connection works: a PING is answered by PONG at once.
+    /// A PING of the server's own is answered and passed over: one comes to every client that is
+    /// two seconds old.
     ///
     /// # Panics
     /// When it does not.
     pub fn expect_open(&mut self) -> &mut Self {
-        self.send("PING\r\n").expect("PONG\r\n")
+        self.send("PING\r\n");
+        let line = self.read_line_answering();
+        if line != b"PONG" {
+            let line = line.escape_ascii();
+            self.fail(&format!("expected PONG as the connection is open, got \"{line}\""));
+        }
+        self
+    }
+
+    /// Reads one line that is no PING; PINGs are answered.
+    ///
+    /// # Panics
+    /// When no line comes.
+    pub fn read_line_answering(&mut self) -> Vec<u8> {
+        loop {
+            let line = self.read_line();
+            if line != b"PING" {
+                return line;
+            }
+            self.send("PONG\r\n");
+        }
     }
 
     /// Expects that the connection is closed by the server, nothing more being said.
@@ -291,12 +313,12 @@ impl Session {
         }
     }
 
-    /// Reads a MSG or HMSG.
+    /// Reads a MSG or HMSG, answering a PING before it.
     ///
     /// # Panics
     /// When something else comes.
     pub fn read_message(&mut self) -> Message {
-        let line = self.read_line();
+        let line = self.read_line_answering();
         let words: Vec<&[u8]> = line.split(|octet| *octet == b' ').collect();
         let size = |word: &[u8]| std::str::from_utf8(word).ok()?.parse::<usize>().ok();
         let (subject, sid, reply, header, total) = match words[..] {
