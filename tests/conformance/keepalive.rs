@@ -140,7 +140,7 @@ fn c120_what_a_publishers_pong_covers_precedes_a_subscribers_next_pong() {
     for subscriber in &mut subscribers {
         subscriber.send("SUB foo 1\r\n").expect_open();
     }
-    for _ in 0..200 {
+    for _ in 0..60 {
         publisher.send("PUB foo 1\r\na\r\nPUB foo 1\r\nb\r\n").expect_open();
         for subscriber in &mut subscribers {
             subscriber.send("PING\r\n").expect("MSG foo 1 1\r\na\r\nMSG foo 1 1\r\nb\r\nPONG\r\n");

@@ -11,7 +11,7 @@ fn copies(session: &mut Session) -> BTreeMap<String, usize> {
     session.send("PING\r\n");
     let mut counts = BTreeMap::new();
     loop {
-        let line = String::from_utf8_lossy(&session.read_line()).into_owned();
+        let line = String::from_utf8_lossy(&session.read_line_answering()).into_owned();
         if line == "PONG" {
             return counts;
         }
