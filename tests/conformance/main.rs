@@ -1,0 +1,34 @@
+//! The numbered checklist of the client protocol, as conversations on the wire.
+//!
+//! Every test name begins with the numbers it covers (`c010_unknown_verb`), which is what
+//! [`coverage`] counts. Most are rows of a table: octets sent, octets expected, open or closed
+//! afterwards. The same tests pass against nats-server 2.15.1, which is what proves them:
+//! `NERVURE_TEST_SERVER=nats-server cargo test -p nervure-tests --test conformance`.
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "what is shared between tests fails them when it cannot do its part"
+)]
+
+mod auth;
+mod connect;
+mod control_line;
+mod counters;
+mod coverage;
+mod errors;
+mod framing;
+mod headers;
+mod info;
+mod keepalive;
+mod lame_duck;
+mod limits;
+mod matching;
+mod modes;
+mod publish;
+mod queues;
+mod responders;
+mod slow;
+mod subscribe;
+mod table;
+mod tls;
+mod unsubscribe;

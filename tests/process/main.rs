@@ -1,0 +1,17 @@
+//! The server as a process: what operators, supervisors and other projects' test suites do to it.
+//!
+//! Sources: the reference's chapter on configuration and operations, sections 3 and 6, each
+//! statement observed on nats-server 2.15.1, against which these tests pass as well.
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "what is shared between tests fails them when it cannot do its part"
+)]
+
+mod check;
+mod command_line;
+mod files;
+mod lame_duck;
+mod reload;
+mod signals;
+mod startup;
