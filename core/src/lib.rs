@@ -9,21 +9,26 @@
 //!
 //! # A message's way through the crate
 //!
-//! `Shard::receive` → [`wire`] (bytes to operations) → [`link`] (who may say what) →
-//! [`router`] (match, choose queue members, deliver) with [`interest`] (who wants what) and
+//! [`Shard::receive`](shard::Shard::receive) → [`wire`] (bytes to operations) → [`link`] (who may say what) →
+//! `router` (match, choose queue members, deliver) with [`interest`] (who wants what) and
 //! [`subject`] (what a subject is) → [`outbound`] (what waits to be written).
 
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod id;
 pub mod interest;
 pub mod limits;
 pub mod link;
+pub mod notice;
 pub mod outbound;
 pub mod reason;
-pub mod router;
+mod router;
+pub mod settings;
 pub mod shard;
+mod slab;
 pub mod subject;
+mod subscription;
 pub mod time;
 pub mod wire;
 

@@ -1,1 +1,273 @@
-//! Under construction.
+//! One state machine per kind of peer. Clients now; leafs, routes and gateways get a folder beside
+//! [`client`] with the same file names, so that what differs lies side by side.
+//!
+//! A link is the second room of a message's way: the parser's operations are checked here against
+//! what this peer may say, then go on to the [`router`](crate::router).
+
+pub(crate) mod client;
+mod liveness;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+pub(crate) use self::liveness::{Liveness, Verdict};
+use crate::id::LinkId;
+use crate::outbound::Outbound;
+use crate::settings::{Auth, Identity, Settings};
+use crate::time::Time;
+use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo};
+
+/// How a peer's bytes travel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// TCP, with or without TLS.
+    Tcp,
+    /// WebSocket, with or without TLS.
+    WebSocket,
+}
+
+/// What the driver knows about a peer when it opens a link.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// The address a trusted proxy names as the real one; shown in logs only.
+    pub forwarded_for: Option<Box<str>>,
+    /// How the bytes travel.
+    pub transport: Transport,
+    /// What the server says of itself on this listener.
+    pub info: Arc<ServerInfo>,
+    /// A TLS handshake follows the INFO; the driver tells its end with
+    /// [`Shard::secured`](crate::shard::Shard::secured).
+    pub tls_pending: bool,
+    /// Credentials found in cookies; they stand in for those missing in CONNECT.
+    pub cookies: Option<Box<CookieCredentials>>,
+}
+
+/// Credentials from the cookies of a WebSocket upgrade.
+#[derive(Clone, Default)]
+pub struct CookieCredentials {
+    /// User name.
+    pub user: Option<String>,
+    /// Password.
+    pub pass: Option<String>,
+    /// Token.
+    pub token: Option<String>,
+    /// User JWT.
+    pub jwt: Option<String>,
+}
+
+impl core::fmt::Debug for CookieCredentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CookieCredentials").finish_non_exhaustive()
+    }
+}
+
+/// Where a client link stands (client-protocol.md 2.13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// INFO is out; the driver shakes hands. Nothing is read.
+    TlsPending,
+    /// Only CONNECT is welcome, until the deadline.
+    AwaitConnect(Time),
+    /// Everything is welcome.
+    Open,
+    /// Finished; what is pending may still be written. Nothing is read.
+    Closing,
+}
+
+/// What CONNECT switched on or off, before it arrives with the defaults of a silent client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags {
+    pub(crate) verbose: bool,
+    pub(crate) pedantic: bool,
+    pub(crate) echo: bool,
+    /// Headers are in effect.
+    pub(crate) headers: bool,
+    pub(crate) no_responders: bool,
+    /// Understands INFO at any time.
+    pub(crate) async_info: bool,
+    pub(crate) connected: bool,
+    /// The PONG that follows CONNECT is out, and with it the one INFO that answers it.
+    pub(crate) first_pong: bool,
+}
+
+/// What one link moved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) in_msgs: u64,
+    pub(crate) in_bytes: u64,
+    pub(crate) out_msgs: u64,
+    pub(crate) out_bytes: u64,
+    /// Times a producer waited for this link.
+    pub(crate) stalls: u64,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    /// The number clients see.
+    pub(crate) cid: u64,
+    pub(crate) phase: Phase,
+    pub(crate) flags: Flags,
+    pub(crate) parser: Parser,
+    pub(crate) outbound: Outbound,
+    /// Slots of this link's subscriptions, found by sid.
+    pub(crate) sids: HashTable<u32>,
+    pub(crate) endpoint: Box<Endpoint>,
+    pub(crate) options: Option<Box<ConnectOptions>>,
+    pub(crate) identity: Identity,
+    pub(crate) liveness: Liveness,
+    pub(crate) stats: Stats,
+    /// In the list of links to flush.
+    pub(crate) dirty: bool,
+    /// Since when the peer takes nothing of what waits for it.
+    pub(crate) blocked_since: Option<Time>,
+    /// Producers that wait until this link has caught up.
+    pub(crate) waiting: Vec<LinkId>,
+    /// This link is not read before then, because it was faster than its consumers.
+    pub(crate) paused_until: Option<Time>,
+    /// When the shard's timer queue looks at this link next.
+    pub(crate) scheduled: Option<Time>,
+    /// When a lame duck closes it.
+    pub(crate) leave_at: Option<Time>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        id: LinkId,
+        cid: u64,
+        now: Time,
+        endpoint: Endpoint,
+        settings: &Settings,
+    ) -> Self {
+        let interval = ping_interval(settings, endpoint.transport);
+        let mut link = Self {
+            id,
+            cid,
+            phase: Phase::TlsPending,
+            flags: Flags {
+                verbose: true,
+                pedantic: true,
+                echo: true,
+                headers: false,
+                no_responders: false,
+                async_info: false,
+                connected: false,
+                first_pong: false,
+            },
+            parser: Parser::default(),
+            outbound: Outbound::default(),
+            sids: HashTable::new(),
+            endpoint: Box::new(endpoint),
+            options: None,
+            identity: Identity::Anonymous,
+            liveness: Liveness::new(now, interval),
+            stats: Stats::default(),
+            dirty: false,
+            blocked_since: None,
+            waiting: Vec::new(),
+            paused_until: None,
+            scheduled: None,
+            leave_at: None,
+        };
+        if !link.endpoint.tls_pending {
+            link.greeted(now, settings);
+        }
+        link
+    }
+
+    /// The peer has the INFO (and TLS, where it is used): from now on it may speak.
+    pub(crate) fn greeted(&mut self, now: Time, settings: &Settings) {
+        self.phase = if self.auth(settings).required {
+            let timeout = match self.endpoint.transport {
+                Transport::Tcp => settings.limits.auth_timeout,
+                Transport::WebSocket => {
+                    settings.websocket_auth_timeout.unwrap_or(settings.limits.auth_timeout)
+                }
+            };
+            Phase::AwaitConnect(now.after(timeout))
+        } else {
+            Phase::Open
+        };
+    }
+
+    pub(crate) fn auth<'s>(&self, settings: &'s Settings) -> &'s Auth {
+        match (self.endpoint.transport, &settings.websocket_auth) {
+            (Transport::WebSocket, Some(auth)) => auth,
+            _ => &settings.auth,
+        }
+    }
+
+    /// What the parser must hold against this peer.
+    pub(crate) fn rules(&self, settings: &Settings) -> ParseRules {
+        let auth = self.auth(settings);
+        ParseRules {
+            max_control_line: settings.limits.max_control_line,
+            max_payload: settings.limits.max_payload,
+            headers: self.flags.headers,
+            connect_only: matches!(self.phase, Phase::AwaitConnect(_))
+                && auth.no_auth_user.is_none(),
+        }
+    }
+
+    /// When this link wants attention next.
+    pub(crate) fn deadline(&self, settings: &Settings) -> Option<Time> {
+        let phase = match self.phase {
+            Phase::TlsPending | Phase::Closing => None,
+            Phase::AwaitConnect(until) => Some(self.liveness.due().min(until)),
+            Phase::Open => Some(self.liveness.due()),
+        };
+        let write = match self.phase {
+            Phase::Closing => None,
+            _ => self.blocked_since.map(|since| since.after(settings.limits.write_deadline)),
+        };
+        [phase, write, self.paused_until, self.leave_at].into_iter().flatten().min()
+    }
+
+    /// The link in nats-server's log form.
+    pub(crate) fn label(&self) -> String {
+        use core::fmt::Write as _;
+        let mut label = String::new();
+        let peer = self.endpoint.peer;
+        // Writing to a String cannot fail.
+        let _ = match &self.endpoint.forwarded_for {
+            Some(real) => write!(label, "{}/{real}:{}", peer.ip(), peer.port()),
+            None => write!(label, "{peer}"),
+        };
+        let kind = match self.endpoint.transport {
+            Transport::Tcp => "cid",
+            Transport::WebSocket => "wid",
+        };
+        let _ = write!(label, " - {kind}:{}", self.cid);
+        if let Some(options) = self.options.as_deref().filter(|_| self.flags.connected) {
+            let version = match &*options.version {
+                "" => String::new(),
+                version => format!("v{version}"),
+            };
+            let parts = [version.as_str(), &*options.lang, &*options.name];
+            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            if !parts.is_empty() {
+                let _ = write!(label, " - \"{}\"", parts.join(":"));
+            }
+            let _ = match &self.identity {
+                Identity::Anonymous => Ok(()),
+                Identity::User(name) => write!(label, " - \"$G/user:{name}\""),
+                Identity::Token => write!(label, " - \"$G/token\""),
+            };
+        }
+        label
+    }
+}
+
+/// How often a link of this kind is pinged.
+pub(crate) fn ping_interval(settings: &Settings, transport: Transport) -> Duration {
+    match (transport, settings.websocket_ping_interval) {
+        (Transport::WebSocket, Some(interval)) => interval,
+        _ => settings.limits.ping_interval,
+    }
+}

@@ -1,1 +1,226 @@
-//! Under construction.
+//! A publication's way to its receivers: match, deliver to plain subscriptions, choose one member
+//! of each queue group, answer with 503 when nobody took it (client-protocol.md 3.8, 4.2).
+//!
+//! Comes after a link's checks and ends in the outbound buffers of this shard's links, or in the
+//! batch for another shard ([`mail`]).
+
+pub(crate) mod deliver;
+pub(crate) mod mail;
+
+use deliver::{Delivery, Effects};
+use mail::{Batch, Envelope, Pick};
+
+use crate::id::{LinkId, ShardId, SubId};
+use crate::interest::QueueGroup;
+use crate::link::Phase;
+use crate::shard::Shard;
+use crate::wire::{Publish, encode};
+
+/// How often a queue message whose chosen member is gone may be handed on to another shard.
+const MAX_HANDOVERS: u8 = 8;
+
+impl Shard {
+    /// Routes what the client in `slot` published.
+    #[inline]
+    pub(crate) fn publish(&mut self, slot: u32, message: &Publish<'_>) {
+        let Some(publisher) = self.links.at(slot).map(|link| link.id) else { return };
+        if self.route(publisher, message) == 0
+            && let Some(reply) = message.reply
+        {
+            self.answer_no_responders(slot, message.subject, reply);
+        }
+        if !self.effects.is_quiet() {
+            self.apply_effects(Some(publisher));
+        }
+    }
+
+    /// Delivers to everybody who wants the message; returns how many took it, another shard
+    /// counting as one.
+    #[inline]
+    fn route(&mut self, publisher: LinkId, message: &Publish<'_>) -> usize {
+        let Self { cache, shared, links, subs, pool, effects, outboxes, rng, settings, id, .. } =
+            self;
+        let plan = cache.plan(&shared.interest, message.subject);
+        if plan.is_empty() {
+            return 0;
+        }
+        let mut delivery = Delivery {
+            links,
+            subs,
+            pool,
+            effects,
+            limits: &settings.limits,
+            publisher: Some(publisher),
+            message,
+            shared: None,
+        };
+        let mut taken = 0;
+        for &sub in &plan.local {
+            taken += usize::from(delivery.hand_over(sub));
+        }
+        if plan.queues.is_empty() && plan.shards.is_empty() {
+            return taken;
+        }
+        let mut picks: Vec<(SubId, &QueueGroup)> = Vec::new();
+        for group in &plan.queues {
+            match choose(group, *id, rng, &mut delivery) {
+                Choice::Taken => taken += 1,
+                Choice::Elsewhere(sub) => picks.push((sub, group)),
+                Choice::Nobody => {}
+            }
+        }
+        let from = (*id, publisher);
+        for (target, outbox) in (0..).map(ShardId).zip(outboxes.iter_mut()) {
+            let plain = plan.shards.contains(&target);
+            let picks = picks.iter().filter(|(sub, _)| sub.shard == target);
+            let picks = picks.map(|&(sub, group)| Pick { sub, group: &group.name });
+            taken += usize::from(outbox.push(from, 0, plain, picks, message));
+        }
+        taken
+    }
+
+    /// Delivers a batch that another shard handed over.
+    pub(crate) fn deliver_batch(&mut self, batch: &Batch) {
+        for envelope in batch.envelopes() {
+            match envelope {
+                Envelope::Stall(link) => self.stall_link(link),
+                Envelope::Message(routed) => {
+                    let lagging = self.deliver_routed(&routed);
+                    let (shard, link) = routed.from;
+                    if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
+                        outbox.push_stall(link);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Delivers one message from another shard; returns whether a consumer lags behind.
+    fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
+        let message = &routed.message();
+        let Self { cache, shared, links, subs, pool, effects, outboxes, rng, settings, id, .. } =
+            self;
+        let plan = cache.plan(&shared.interest, message.subject);
+        let mut delivery = Delivery {
+            links,
+            subs,
+            pool,
+            effects,
+            limits: &settings.limits,
+            publisher: None,
+            message,
+            shared: None,
+        };
+        if routed.plain {
+            for &sub in &plan.local {
+                delivery.hand_over(sub);
+            }
+        }
+        for pick in routed.picks() {
+            if delivery.hand_over(pick.sub) {
+                continue;
+            }
+            // The member left, or cannot take it, while the message was on its way: somebody
+            // else of its group gets it.
+            let Some(group) = plan.queues.iter().find(|group| *group.name == *pick.group) else {
+                continue;
+            };
+            if let Choice::Elsewhere(sub) = choose(group, *id, rng, &mut delivery)
+                && routed.handovers < MAX_HANDOVERS
+                && let Some(outbox) = outboxes.get_mut(usize::from(sub.shard.0))
+            {
+                let again = std::iter::once(Pick { sub, group: &group.name });
+                outbox.push(routed.from, routed.handovers + 1, false, again, message);
+            }
+        }
+        let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
+        self.apply_effects(None);
+        lagging
+    }
+
+    /// Tells the publisher that nobody is there, if it asked to be told.
+    fn answer_no_responders(&mut self, slot: u32, subject: &[u8], reply: &[u8]) {
+        if !self.links.at(slot).is_some_and(|link| link.flags.no_responders) {
+            return;
+        }
+        self.shared.interest.find(reply, &mut self.found);
+        let own = self.found.plain.iter().filter(|id| id.shard == self.id).find_map(|id| {
+            let sub = self.subs.at(id.slot).filter(|sub| sub.id == *id && sub.link == slot)?;
+            Some(sub.sid.clone())
+        });
+        if let Some(sid) = own {
+            self.send(slot, |out| encode::no_responders(out, reply, sid.as_slice(), subject));
+        }
+    }
+
+    /// Carries out what deliveries left to be done: subscriptions at their limit, links over
+    /// theirs, a producer to slow down.
+    pub(crate) fn apply_effects(&mut self, publisher: Option<LinkId>) {
+        let Effects { mut ended, mut overfull, mut lagging, stall_millis, out_msgs, out_bytes } =
+            std::mem::take(&mut self.effects);
+        self.pass.out_msgs += out_msgs;
+        self.pass.out_bytes += out_bytes;
+        for sub in ended.drain(..) {
+            self.end_subscription(sub);
+        }
+        for slot in overfull.drain(..) {
+            self.overfull(slot);
+        }
+        for slot in lagging.drain(..) {
+            if let (Some(producer), Some(link)) = (publisher, self.links.at_mut(slot))
+                && !link.waiting.contains(&producer)
+            {
+                link.waiting.push(producer);
+            }
+        }
+        if publisher.is_some() {
+            self.pass.stall_millis += stall_millis;
+            self.pass.publisher = publisher;
+        }
+        self.effects.ended = ended;
+        self.effects.overfull = overfull;
+        self.effects.lagging = lagging;
+    }
+}
+
+enum Choice {
+    /// A member of this shard has the message.
+    Taken,
+    /// This member, of another shard, is to get it.
+    Elsewhere(SubId),
+    /// No member could take it.
+    Nobody,
+}
+
+/// Walks a group's ring from a random start until somebody takes the message. Members of other
+/// shards always do.
+fn choose(
+    group: &QueueGroup,
+    own: ShardId,
+    rng: &mut fastrand::Rng,
+    delivery: &mut Delivery<'_>,
+) -> Choice {
+    let count = group.members.len();
+    if group.total_weight == 0 || count == 0 {
+        return Choice::Nobody;
+    }
+    let start = group.start(rng);
+    for step in 0..count {
+        let Some(member) = group.members.get((start + step) % count) else { continue };
+        if member.weight == 0 {
+            continue;
+        }
+        if member.id.shard != own {
+            return Choice::Elsewhere(member.id);
+        }
+        if delivery.hand_over(member.id) {
+            return Choice::Taken;
+        }
+    }
+    Choice::Nobody
+}
+
+/// Whether a link in this phase is read and gets messages.
+pub(crate) fn takes_part(phase: Phase) -> bool {
+    matches!(phase, Phase::Open | Phase::AwaitConnect(_))
+}

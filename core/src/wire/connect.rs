@@ -120,6 +120,13 @@ impl From<serde_json::Error> for ConnectError {
 }
 
 impl ConnectOptions {
+    /// Drops what proves an identity, once it has been checked.
+    pub fn forget_secrets(&mut self) {
+        for secret in [&mut self.pass, &mut self.auth_token, &mut self.sig, &mut self.proxy_sig] {
+            *secret = Box::default();
+        }
+    }
+
     /// Lays the values of a CONNECT over the present ones.
     ///
     /// # Errors

@@ -1,0 +1,111 @@
+//! What a client wants: SUB and UNSUB (client-protocol.md 1.7, 3.5, 3.6).
+
+use core::hash::BuildHasher as _;
+
+use crate::shard::Shard;
+use crate::subject;
+use crate::wire::{encode, quote};
+
+impl Shard {
+    /// SUB. The first failing check decides, in nats-server's order.
+    pub(crate) fn subscribe(
+        &mut self,
+        slot: u32,
+        subject: &[u8],
+        queue: Option<&[u8]>,
+        sid: &[u8],
+    ) {
+        let Some(link) = self.links.at(slot) else { return };
+        let (id, verbose, live) = (link.id, link.flags.verbose, link.sids.len());
+        let limits = &self.settings.limits;
+        if queue == Some(b"_sys_") {
+            let subject = quote(subject);
+            let text = format!(
+                "Permissions Violation for Subscription to {subject} using queue \"_sys_\""
+            );
+            return self.send_err(slot, &text);
+        }
+        if limits.max_sub_tokens > 0 && subject::token_count(subject) > limits.max_sub_tokens {
+            let subject = quote(subject);
+            let text =
+                format!("Permissions Violation for Subscription to {subject}, too many tokens");
+            return self.send_err(slot, &text);
+        }
+        if limits.max_subscriptions > 0 && live >= limits.max_subscriptions {
+            return self.send_err(slot, "maximum subscriptions exceeded");
+        }
+        if self.find_sid(slot, sid).is_none() {
+            if !subject::is_valid_subscribe(subject) {
+                return self.send_err(slot, "Invalid Subject");
+            }
+            let Some(sub) = self.subs.insert(id, subject, queue, sid) else {
+                return self.send_err(slot, "maximum subscriptions exceeded");
+            };
+            let hash = self.hasher.hash_one(sid);
+            let (links, subs, hasher) = (&mut self.links, &self.subs, &self.hasher);
+            if let Some(link) = links.at_mut(slot) {
+                link.sids.insert_unique(hash, sub.slot, |&other| {
+                    subs.at(other).map_or(0, |sub| hasher.hash_one(sub.sid.as_slice()))
+                });
+            }
+            self.shared.interest.insert(subject, queue, sub, 1);
+            self.counters().subscriptions.add(1);
+        }
+        if verbose {
+            self.send(slot, |out| out.extend_from_slice(encode::OK));
+        }
+    }
+
+    /// UNSUB: now, or after `max` deliveries counted from the SUB.
+    pub(crate) fn unsubscribe(&mut self, slot: u32, sid: &[u8], max: Option<u32>) {
+        if let Some(sub_slot) = self.find_sid(slot, sid) {
+            let id = self.subs.at(sub_slot).map(|sub| sub.id);
+            if let Some(sub) = id.and_then(|id| self.subs.get_mut(id)) {
+                match max {
+                    Some(max) if u64::from(max) > sub.delivered => sub.max = max,
+                    _ => self.end_subscription(sub_slot),
+                }
+            }
+        }
+        if self.links.at(slot).is_some_and(|link| link.flags.verbose) {
+            self.send(slot, |out| out.extend_from_slice(encode::OK));
+        }
+    }
+
+    /// Drops every subscription of a link.
+    pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
+        let Some(link) = self.links.at_mut(slot) else { return };
+        let mut subs: Vec<u32> = std::mem::take(&mut link.sids).into_iter().collect();
+        // Hash tables have no order worth keeping; slots have one that replays.
+        subs.sort_unstable();
+        for sub in subs {
+            self.forget_subscription(sub);
+        }
+    }
+
+    /// Ends one subscription: out of its link, out of the index.
+    pub(crate) fn end_subscription(&mut self, sub_slot: u32) {
+        let Some(sub) = self.subs.at(sub_slot) else { return };
+        let hash = self.hasher.hash_one(sub.sid.as_slice());
+        if let Some(link) = self.links.at_mut(sub.link)
+            && let Ok(entry) = link.sids.find_entry(hash, |&slot| slot == sub_slot)
+        {
+            entry.remove();
+        }
+        self.forget_subscription(sub_slot);
+    }
+
+    fn forget_subscription(&mut self, sub_slot: u32) {
+        if let Some(sub) = self.subs.remove(sub_slot) {
+            self.shared.interest.remove(&sub.subject, sub.queue.as_deref(), sub.id);
+            self.counters().subscriptions.sub(1);
+        }
+    }
+
+    fn find_sid(&self, slot: u32, sid: &[u8]) -> Option<u32> {
+        let link = self.links.at(slot)?;
+        let hash = self.hasher.hash_one(sid);
+        let same = |&sub: &u32| self.subs.at(sub).is_some_and(|sub| sub.sid.as_slice() == sid);
+        link.sids.find(hash, same).copied()
+    }
+}

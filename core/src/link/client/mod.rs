@@ -1,0 +1,7 @@
+//! Links to clients: what they say ([`ops`]), how they are let in ([`handshake`]) and what they
+//! want ([`interest`]).
+
+pub(crate) mod handshake;
+pub(crate) mod interest;
+pub(crate) mod ops;
+mod trace;

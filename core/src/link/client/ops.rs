@@ -1,0 +1,168 @@
+//! Dispatch of a client's operations.
+
+use core::ops::ControlFlow;
+
+use crate::link::Phase;
+use crate::reason::CloseReason;
+use crate::shard::Shard;
+use crate::subject;
+use crate::wire::{Op, Publish, encode, quote};
+
+/// Whether the rest of the read chunk is still wanted.
+pub(crate) type Flow = ControlFlow<()>;
+
+impl Shard {
+    /// Carries out one operation of the client in `slot`.
+    #[inline]
+    pub(crate) fn operate(&mut self, slot: u32, op: &Op<'_>) -> Flow {
+        if self.settings.trace {
+            self.trace_in(slot, op);
+        }
+        if let Op::Pub(publish) = op {
+            self.active = true;
+            return self.publish_from_client(slot, publish);
+        }
+        self.operate_other(slot, op)
+    }
+
+    fn operate_other(&mut self, slot: u32, op: &Op<'_>) -> Flow {
+        if !matches!(op, Op::Connect(_)) && !self.admit_by_traffic(slot) {
+            return Flow::Break(());
+        }
+        match op {
+            Op::Pub(_) | Op::Info(_) | Op::Ok => Flow::Continue(()),
+            Op::Connect(json) => self.connect(slot, json),
+            Op::Ping => {
+                self.active = true;
+                self.pong(slot);
+                Flow::Continue(())
+            }
+            Op::Pong => {
+                let now = self.now;
+                if let Some(link) = self.links.at_mut(slot) {
+                    link.liveness.answered(now);
+                }
+                Flow::Continue(())
+            }
+            Op::Err(text) => {
+                let text = String::from_utf8_lossy(text);
+                self.misbehaved(slot, || format!("Client error: {text}"));
+                self.close(slot, CloseReason::ParseError);
+                Flow::Break(())
+            }
+            Op::Sub { subject, queue, sid } => {
+                self.active = true;
+                self.subscribe(slot, subject, *queue, sid);
+                Flow::Continue(())
+            }
+            Op::Unsub { sid, max } => {
+                self.active = true;
+                self.unsubscribe(slot, sid, *max);
+                Flow::Continue(())
+            }
+        }
+    }
+
+    /// Checks of a client's publication in nats-server's order (client-protocol.md 1.6), then
+    /// routing.
+    #[inline]
+    fn publish_from_client(&mut self, slot: u32, publish: &Publish<'_>) -> Flow {
+        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
+        if !matches!(link.phase, Phase::Open) && !self.admit_by_traffic(slot) {
+            return Flow::Break(());
+        }
+        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
+        let (flags, size) = (link.flags, publish.body.as_slice().len() as u64);
+        link.stats.in_msgs += 1;
+        link.stats.in_bytes += size;
+        self.pass.in_msgs += 1;
+        self.pass.in_bytes += size;
+        if flags.pedantic && !subject::is_valid_literal(publish.subject) {
+            self.send(slot, |out| encode::error(out, "Invalid Publish Subject"));
+        }
+        if is_reserved_subject(publish.subject) {
+            let quoted = quote(publish.subject);
+            let text = format!("Permissions Violation for Publish to {quoted}");
+            self.send_err(slot, &text);
+            return Flow::Continue(());
+        }
+        if let Some(reply) = publish.reply.filter(|reply| is_reserved_reply(reply)) {
+            let quoted = quote(reply);
+            let text = format!("Permissions Violation for Publish with Reply of {quoted}");
+            self.send_err(slot, &text);
+            return Flow::Continue(());
+        }
+        if flags.verbose {
+            self.send(slot, |out| out.extend_from_slice(encode::OK));
+        }
+        self.publish(slot, publish);
+        Flow::Continue(())
+    }
+
+    /// Tells a client what it did wrong, and goes on.
+    pub(crate) fn send_err(&mut self, slot: u32, text: &str) {
+        self.misbehaved(slot, || text.to_owned());
+        self.send(slot, |out| encode::error(out, text));
+    }
+
+    /// Answers a PING, and the first one after CONNECT with an INFO as well.
+    fn pong(&mut self, slot: u32) {
+        self.send(slot, |out| out.extend_from_slice(encode::PONG));
+        let Some(link) = self.links.at_mut(slot) else { return };
+        if link.flags.connected && !link.flags.first_pong {
+            link.flags.first_pong = true;
+            if link.flags.async_info {
+                self.send_connect_info(slot);
+            }
+        }
+    }
+}
+
+/// Subjects that only servers may publish to (client-protocol.md 3.3; there is no system account
+/// yet that `$NRG.` would be open to).
+#[inline]
+fn is_reserved_subject(subject: &[u8]) -> bool {
+    match subject.first() {
+        Some(b'_') => subject.len() > 5 && subject.starts_with(b"_GR_."),
+        Some(b'$') => {
+            (subject.len() > 4 && subject.starts_with(b"$GR.")) || subject.starts_with(b"$NRG.")
+        }
+        _ => false,
+    }
+}
+
+/// Replies that carry a server's routing state (client-protocol.md 4.3).
+#[inline]
+fn is_reserved_reply(reply: &[u8]) -> bool {
+    match reply.first() {
+        Some(b'_') => {
+            reply.starts_with(b"_R_.") || (reply.len() > 5 && reply.starts_with(b"_GR_."))
+        }
+        Some(b'$') => {
+            (reply.len() > 8 && reply.starts_with(b"$JS.ACK."))
+                || (reply.len() > 4 && reply.starts_with(b"$GR."))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names_are_refused_at_exactly_the_observed_boundaries() {
+        for subject in ["_GR_.x", "$GR.x", "$NRG.", "$NRG.x"] {
+            assert!(is_reserved_subject(subject.as_bytes()), "{subject}");
+        }
+        for subject in ["_GR_.", "_GR_", "$GR.", "_INBOX.x", "$SYS.x", "$NRG", "foo", ""] {
+            assert!(!is_reserved_subject(subject.as_bytes()), "{subject}");
+        }
+        for reply in ["_R_.", "_R_.x", "$JS.ACK.x", "_GR_.x", "$GR.x"] {
+            assert!(is_reserved_reply(reply.as_bytes()), "{reply}");
+        }
+        for reply in ["_R_", "_R_x", "$JS.ACK", "$JS.ACK.", "_GR_.", "$GR.", "_INBOX.x"] {
+            assert!(!is_reserved_reply(reply.as_bytes()), "{reply}");
+        }
+    }
+}

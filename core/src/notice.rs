@@ -1,0 +1,62 @@
+//! What the core has to say to whoever keeps the log.
+
+use crate::reason::CloseReason;
+
+/// Something worth a log line. The driver decides whether it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Who it is about, in nats-server's form: `IP:PORT - cid:N - "vVERSION:LANG:NAME"`.
+    pub label: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened to a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A client was accepted.
+    Opened,
+    /// A client is gone.
+    Closed(CloseReason),
+    /// The peer broke a rule; the text says which.
+    Misbehaved(String),
+    /// Credentials were refused; the text names them without the secret.
+    Refused(String),
+    /// The link did not take what was sent to it.
+    SlowConsumer(SlowConsumer),
+    /// A producer waited this many milliseconds for slow consumers.
+    Stalled(u64),
+    /// One unit of the protocol, inbound (`true`) or outbound.
+    Traced(bool, String),
+}
+
+/// How a slow consumer was noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowConsumer {
+    /// More than this many bytes would have waited.
+    MaxPending(usize),
+    /// Nothing could be written for this many milliseconds while this many bytes waited.
+    WriteDeadline(u64, usize),
+}
+
+impl core::fmt::Display for Event {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Opened => f.write_str("Client connection created"),
+            Self::Closed(reason) => write!(f, "Client connection closed: {}", reason.text()),
+            Self::Misbehaved(text) => f.write_str(text),
+            Self::Refused(who) => write!(f, "authentication error - {who}"),
+            Self::SlowConsumer(SlowConsumer::MaxPending(bytes)) => {
+                write!(f, "Slow Consumer Detected: MaxPending of {bytes} Exceeded")
+            }
+            Self::SlowConsumer(SlowConsumer::WriteDeadline(millis, bytes)) => write!(
+                f,
+                "Slow Consumer Detected: WriteDeadline of {}s exceeded with {bytes} total bytes.",
+                *millis as f64 / 1000.0
+            ),
+            Self::Stalled(millis) => write!(f, "Producer was stalled for a total of {millis}ms"),
+            Self::Traced(true, text) => write!(f, "<<- {text}"),
+            Self::Traced(false, text) => write!(f, "->> {text}"),
+        }
+    }
+}

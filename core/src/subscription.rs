@@ -1,0 +1,100 @@
+//! One subscription of one link, and the table of all of a shard's.
+
+use crate::id::{LinkId, ShardId, SubId};
+use crate::slab::Slab;
+
+/// A subscription identifier as the client wrote it. Nearly all are a few digits, so they live
+/// inside the subscription instead of behind a pointer.
+#[derive(Clone, Debug)]
+pub(crate) enum Sid {
+    Short { len: u8, octets: [u8; 14] },
+    Long(Box<[u8]>),
+}
+
+impl Sid {
+    pub(crate) fn new(sid: &[u8]) -> Self {
+        let mut octets = [0; 14];
+        match octets.get_mut(..sid.len()) {
+            Some(start) => {
+                start.copy_from_slice(sid);
+                Self::Short { len: sid.len() as u8, octets }
+            }
+            None => Self::Long(sid.into()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Short { len, octets } => octets.get(..usize::from(*len)).unwrap_or(octets),
+            Self::Long(octets) => octets,
+        }
+    }
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    /// The slot of the link it belongs to. A link's subscriptions end with it, so the slot is
+    /// enough.
+    pub(crate) link: u32,
+    /// Messages handed to it since SUB.
+    pub(crate) delivered: u64,
+    /// Deliveries after which it ends; 0 is never.
+    pub(crate) max: u32,
+    pub(crate) sid: Sid,
+    pub(crate) subject: Box<[u8]>,
+    pub(crate) queue: Option<Box<[u8]>>,
+    pub(crate) id: SubId,
+}
+
+/// The subscriptions of a shard's links.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    shard: ShardId,
+    slab: Slab<Subscription>,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(shard: ShardId) -> Self {
+        Self { shard, slab: Slab::default() }
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        link: LinkId,
+        subject: &[u8],
+        queue: Option<&[u8]>,
+        sid: &[u8],
+    ) -> Option<SubId> {
+        let shard = self.shard;
+        let id = |slot, generation: u32| SubId { shard, generation: generation as u16, slot };
+        let (slot, generation) = self.slab.insert(|slot, generation| Subscription {
+            link: link.slot,
+            delivered: 0,
+            max: 0,
+            sid: Sid::new(sid),
+            subject: subject.into(),
+            queue: queue.map(Into::into),
+            id: id(slot, generation),
+        })?;
+        Some(id(slot, generation))
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: SubId) -> Option<&mut Subscription> {
+        self.slab.get_mut(id.slot, u32::from(id.generation), 0xffff)
+    }
+
+    pub(crate) fn at(&self, slot: u32) -> Option<&Subscription> {
+        self.slab.at(slot)
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Subscription> {
+        self.slab.remove(slot)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}
