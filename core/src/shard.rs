@@ -43,6 +43,12 @@ pub struct Shared {
     clients: AtomicUsize,
 }
 
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").field("shards", &self.mailboxes.len()).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     /// For a server of `shards` shards (at least one).
     pub fn new(shards: usize) -> Arc<Self> {

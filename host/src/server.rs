@@ -1,1 +1,250 @@
-//! Under construction.
+//! The server: listeners, and one thread a shard that carries bytes between sockets and the core.
+//!
+//! Each shard thread runs a current-thread tokio runtime with one task per connection. All reads
+//! of a shard go through one scratch buffer; after each read chunk every link that has something
+//! to say is flushed from whatever task is running. A task that finds its socket full waits for
+//! room on its own.
+
+mod shard_loop;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nervure_core::counters::Totals;
+use nervure_core::settings::{Auth, Settings};
+use nervure_core::shard::Shared;
+use nervure_core::wire::ServerInfo;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use self::shard_loop::{Command, ShardHandle};
+use crate::log::Logger;
+use crate::options::Options;
+
+/// The level of nats-server this server is compatible with.
+pub const COMPATIBLE_VERSION: &str = "2.15.1";
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The client port cannot be listened on.
+    #[error("Error listening on port: {host}:{port}, \"{error}\"")]
+    Listen {
+        /// Host as configured.
+        host: String,
+        /// Port as configured.
+        port: u16,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The system refused a thread, a runtime or entropy.
+    #[error("the system refused a resource: {0}")]
+    System(#[from] std::io::Error),
+    /// Options ask for something this version cannot do.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+/// Makes a server out of [`Options`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    options: Options,
+    log: Logger,
+}
+
+/// A running server. Dropping it stops it without waiting; [`Server::shutdown`] waits.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    info: Arc<ServerInfo>,
+    shared: Arc<Shared>,
+    shards: Vec<ShardHandle>,
+    acceptor: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts with defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The client listener's address, its port resolved.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the server says of itself.
+    pub fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    /// Counters of all shards.
+    pub fn totals(&self) -> Totals {
+        self.shared.totals()
+    }
+
+    /// Tells clients to leave and closes them between `grace` and `total` from now. Returns when
+    /// the last one is gone.
+    pub async fn lame_duck(&mut self, grace: Duration, total: Duration) {
+        self.acceptor.abort();
+        for shard in &self.shards {
+            shard.send(Command::LameDuck { grace, total });
+        }
+        while self.totals().connections > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Stops accepting, closes every connection after what waits for it is written, and ends the
+    /// shards' threads.
+    pub async fn shutdown(mut self) {
+        self.acceptor.abort();
+        for shard in &self.shards {
+            shard.send(Command::Shutdown);
+        }
+        let shards = std::mem::take(&mut self.shards);
+        // The threads end by themselves within the time a last flush may take.
+        let _ = tokio::task::spawn_blocking(move || shards.into_iter().for_each(ShardHandle::join))
+            .await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.acceptor.abort();
+        for shard in &self.shards {
+            shard.send(Command::Shutdown);
+        }
+    }
+}
+
+impl Builder {
+    /// Obeys these options.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Tells this log what happens.
+    #[must_use]
+    pub fn log(mut self, log: Logger) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Starts listening and serving. Must be called within a tokio runtime, which accepts
+    /// connections; the shards bring their own threads.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be listened on, or the system refuses threads or entropy.
+    pub async fn start(self) -> Result<Server, StartError> {
+        let options = self.options;
+        if options.tls.is_some() || options.websocket.is_some() || options.proxy_protocol {
+            return Err(StartError::Unsupported(
+                "TLS, WebSocket and the PROXY protocol are not served yet: remove the tls and \
+                 websocket blocks and proxy_protocol",
+            ));
+        }
+        let listener = listen(&options).await?;
+        let address = listener.local_addr()?;
+        let info = Arc::new(server_info(&options, address.port())?);
+        let count = match options.shards {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let shared = Shared::new(count);
+        let settings = Arc::new(settings(&options));
+        let start = Instant::now();
+        let shards = shard_loop::spawn(count, &shared, &settings, start, &self.log)?;
+        let acceptor = tokio::spawn(accept(
+            listener,
+            shards.iter().map(|s| s.sender()).collect(),
+            info.clone(),
+        ));
+        Ok(Server { address, info, shared, shards, acceptor })
+    }
+}
+
+async fn listen(options: &Options) -> Result<TcpListener, StartError> {
+    let (host, port) = (options.listen.host.as_str(), options.listen.port);
+    // nats-server's wildcard takes both address families.
+    let bind = if matches!(host, "0.0.0.0" | "::") { "::" } else { host };
+    let bound = match TcpListener::bind((bind, port)).await {
+        Err(_) if bind == "::" => TcpListener::bind((host, port)).await,
+        other => other,
+    };
+    bound.map_err(|error| StartError::Listen { host: host.to_owned(), port, error })
+}
+
+/// Hands connections to the shards in turn.
+async fn accept(
+    listener: TcpListener,
+    shards: Vec<mpsc::UnboundedSender<Command>>,
+    info: Arc<ServerInfo>,
+) {
+    let next = AtomicUsize::new(0);
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                // Batching is ours; the kernel's would only add delay.
+                let _ = socket.set_nodelay(true);
+                let Ok(socket) = socket.into_std() else { continue };
+                let turn = next.fetch_add(1, Ordering::Relaxed) % shards.len().max(1);
+                if let Some(shard) = shards.get(turn) {
+                    let info = info.clone();
+                    let _ = shard.send(Command::Connection { socket, peer, info });
+                }
+            }
+            // Out of descriptors, most likely: let some close.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// What the core has to obey.
+fn settings(options: &Options) -> Settings {
+    let auth = &options.auth;
+    let enforceable = auth.users.iter().filter(|user| !user.unenforceable);
+    let users: Vec<_> =
+        enforceable.map(|user| (user.name.clone(), user.password.clone())).collect();
+    Settings {
+        limits: options.limits.clone(),
+        auth: Auth {
+            required: auth.fail_closed || auth.token.is_some() || !auth.users.is_empty(),
+            users,
+            token: auth.token.clone(),
+            no_auth_user: auth.no_auth_user.clone(),
+        },
+        no_headers: options.no_header_support,
+        trace: options.log.trace,
+        ..Settings::default()
+    }
+}
+
+fn server_info(options: &Options, port: u16) -> Result<ServerInfo, StartError> {
+    let id = nkeys::KeyPair::new_server().public_key();
+    let auth = &options.auth;
+    let required = auth.fail_closed || auth.token.is_some() || !auth.users.is_empty();
+    let (host, port) = match &options.client_advertise {
+        Some(advertise) => {
+            (advertise.host.clone(), if advertise.port == 0 { port } else { advertise.port })
+        }
+        None => (options.listen.host.clone(), port),
+    };
+    Ok(ServerInfo {
+        server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
+        server_id: id,
+        version: COMPATIBLE_VERSION.to_owned(),
+        go: format!("nervure {}", env!("CARGO_PKG_VERSION")),
+        host,
+        port,
+        headers: !options.no_header_support,
+        auth_required: required && auth.no_auth_user.is_none(),
+        xkey: nkeys::XKey::new().public_key(),
+        ..ServerInfo::default()
+    })
+}
