@@ -6,13 +6,16 @@
 
 use std::path::PathBuf;
 
+use crate::config::{self, ConfigError};
 use crate::options::{Options, User};
 
 /// What the command line asks for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Command {
     /// Run a server.
     Run(Box<Options>),
+    /// Check the configuration and say so (`-t`).
+    Check(Box<Options>),
     /// Print the version.
     Version,
     /// Print the usage.
@@ -20,7 +23,7 @@ pub enum Command {
 }
 
 /// What is wrong with a command line. The texts are nats-server's.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// No such flag.
     #[error("flag provided but not defined: {0}")]
@@ -44,6 +47,12 @@ pub enum CliError {
     /// The flag is the last word, but takes a value.
     #[error("flag needs an argument: {0}")]
     Missing(String),
+    /// The configuration file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `-t` without a file.
+    #[error("must specify [-c, --config] option to check configuration file syntax")]
+    NothingToCheck,
     /// A word that is no flag and no command.
     #[error("unrecognized command: {0:?}")]
     Word(String),
@@ -52,7 +61,7 @@ pub enum CliError {
 /// What a flag does with its value.
 #[derive(Clone, Copy)]
 enum Kind {
-    Switch(fn(&mut Options, bool)),
+    Switch(fn(&mut Draft, bool)),
     Text(fn(&mut Draft, String)),
     /// Returns whether the value fits.
     Number(fn(&mut Options, i64) -> bool),
@@ -66,6 +75,8 @@ struct Draft {
     options: Options,
     user: Option<String>,
     pass: Option<String>,
+    config: Option<String>,
+    check: bool,
 }
 
 struct Flag {
@@ -76,6 +87,18 @@ struct Flag {
 }
 
 const FLAGS: &[Flag] = &[
+    Flag {
+        names: &["c", "config"],
+        placeholder: "FILE",
+        help: "configuration file; flags win over it",
+        kind: Kind::Text(|draft, file| draft.config = Some(file)),
+    },
+    Flag {
+        names: &["t"],
+        placeholder: "",
+        help: "check the configuration file and exit",
+        kind: Kind::Switch(|draft, on| draft.check = on),
+    },
     Flag {
         names: &["a", "addr", "net"],
         placeholder: "HOST",
@@ -111,25 +134,27 @@ const FLAGS: &[Flag] = &[
         names: &["D", "debug"],
         placeholder: "",
         help: "log what helps debugging",
-        kind: Kind::Switch(|options, on| options.log.debug = on),
+        kind: Kind::Switch(|draft, on| draft.options.log.debug = on),
     },
     Flag {
         names: &["V", "trace"],
         placeholder: "",
         help: "log the protocol of clients",
-        kind: Kind::Switch(|options, on| options.log.trace = on),
+        kind: Kind::Switch(|draft, on| draft.options.log.trace = on),
     },
     Flag {
         names: &["DV"],
         placeholder: "",
         help: "log both",
-        kind: Kind::Switch(|options, on| (options.log.debug, options.log.trace) = (on, on)),
+        kind: Kind::Switch(|draft, on| {
+            (draft.options.log.debug, draft.options.log.trace) = (on, on);
+        }),
     },
     Flag {
         names: &["T", "logtime"],
         placeholder: "",
         help: "log lines carry date and time (default: true)",
-        kind: Kind::Switch(|options, on| options.log.logtime = on),
+        kind: Kind::Switch(|draft, on| draft.options.log.logtime = on),
     },
     Flag {
         names: &["user"],
@@ -164,13 +189,39 @@ const FLAGS: &[Flag] = &[
 ///
 /// With nats-server's text when a flag is unknown, lacks its value or has one that does not fit.
 pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, CliError> {
+    let args: Vec<String> = args.into_iter().collect();
+    // Once to find the file, once more over what it says: flags win.
     let mut draft = Draft::default();
-    let mut args = args.into_iter();
+    if let Some(command) = overlay(&args, &mut draft)? {
+        return Ok(command);
+    }
+    if let Some(file) = &draft.config {
+        let options = config::load(std::path::Path::new(file))?;
+        draft = Draft { options, ..Draft::default() };
+        overlay(&args, &mut draft)?;
+    } else if draft.check {
+        return Err(CliError::NothingToCheck);
+    }
+    if let Some(name) = draft.user {
+        let password = draft.pass.unwrap_or_default();
+        draft.options.auth.users = vec![User { name, password, unenforceable: false }];
+    }
+    let options = Box::new(draft.options);
+    if draft.check {
+        return Ok(Command::Check(options));
+    }
+    config::validate(&options)?;
+    Ok(Command::Run(options))
+}
+
+/// Puts what the flags say over `draft`; some flags are whole commands.
+fn overlay(args: &[String], draft: &mut Draft) -> Result<Option<Command>, CliError> {
+    let mut args = args.iter().cloned();
     while let Some(word) = args.next() {
         let Some(name) = word.strip_prefix('-') else {
             return match word.to_ascii_lowercase().as_str() {
-                "version" => Ok(Command::Version),
-                "help" => Ok(Command::Help),
+                "version" => Ok(Some(Command::Version)),
+                "help" => Ok(Some(Command::Help)),
                 _ => Err(CliError::Word(word)),
             };
         };
@@ -184,12 +235,12 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, CliError
             return Err(CliError::Unknown(shown));
         };
         match flag.kind {
-            Kind::Version => return Ok(Command::Version),
-            Kind::Help => return Ok(Command::Help),
-            Kind::Switch(set) => set(&mut draft.options, switch(value, shown)?),
+            Kind::Version => return Ok(Some(Command::Version)),
+            Kind::Help => return Ok(Some(Command::Help)),
+            Kind::Switch(set) => set(draft, switch(value, shown)?),
             Kind::Text(set) => {
                 let value = value.or_else(|| args.next()).ok_or(CliError::Missing(shown))?;
-                set(&mut draft, value);
+                set(draft, value);
             }
             Kind::Number(set) => {
                 let value =
@@ -201,11 +252,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, CliError
             }
         }
     }
-    if let Some(name) = draft.user {
-        let password = draft.pass.unwrap_or_default();
-        draft.options.auth.users = vec![User { name, password, unenforceable: false }];
-    }
-    Ok(Command::Run(Box::new(draft.options)))
+    Ok(None)
 }
 
 fn switch(value: Option<String>, flag: String) -> Result<bool, CliError> {

@@ -1,6 +1,7 @@
 //! Nervure's native host: sockets, files, signals and the clock around [`nervure_core`].
 
 pub mod cli;
+pub mod config;
 pub mod log;
 pub mod options;
 pub mod server;

@@ -19,6 +19,11 @@ fn main() -> ExitCode {
             println!("{}", cli::usage(&program));
             ExitCode::SUCCESS
         }
+        Ok(Command::Check(options)) => {
+            let file = options.config_file.unwrap_or_default();
+            eprintln!("{program}: configuration file {} is valid", file.display());
+            ExitCode::SUCCESS
+        }
         Ok(Command::Run(options)) => run(&program, *options),
         Err(error) => {
             eprintln!("{program}: {error}");
@@ -62,6 +67,9 @@ async fn serve(
         std::fs::write(file, std::process::id().to_string()).map_err(|error| {
             format!("Could not write pidfile: open {}: {error}", file.display())
         })?;
+    }
+    for warning in &options.not_yet {
+        log.write(Level::Warning, format_args!("{warning}"));
     }
     let (grace, total) = (options.lame_duck_grace_period, options.lame_duck_duration);
     let host = options.listen.host.clone();

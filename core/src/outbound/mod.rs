@@ -179,7 +179,7 @@ mod tests {
     fn collect(out: &Outbound, slots: usize) -> Vec<u8> {
         let mut slices = vec![IoSlice::new(&[]); slots];
         let filled = out.slices(&mut slices);
-        slices[..filled].concat()
+        slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
     }
 
     #[test]
