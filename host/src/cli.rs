@@ -75,6 +75,7 @@ struct Draft {
     options: Options,
     user: Option<String>,
     pass: Option<String>,
+    advertise: Option<String>,
     config: Option<String>,
     check: bool,
 }
@@ -123,6 +124,12 @@ const FLAGS: &[Flag] = &[
         placeholder: "NAME",
         help: "name of the server (default: its id)",
         kind: Kind::Text(|draft, name| draft.options.server_name = Some(name)),
+    },
+    Flag {
+        names: &["client_advertise"],
+        placeholder: "HOST[:PORT]",
+        help: "address told to clients instead of the listener's",
+        kind: Kind::Text(|draft, text| draft.advertise = Some(text)),
     },
     Flag {
         names: &["P", "pid"],
@@ -205,6 +212,10 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, CliError
     if let Some(name) = draft.user {
         let password = draft.pass.unwrap_or_default();
         draft.options.auth.users = vec![User { name, password, unenforceable: false }];
+    }
+    if let Some(text) = draft.advertise {
+        let advertise = config::advertise(&text).map_err(ConfigError::Conflict)?;
+        draft.options.client_advertise = Some(advertise);
     }
     let options = Box::new(draft.options);
     if draft.check {

@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod config;
 pub mod log;
+pub mod net;
 pub mod options;
 pub mod server;

@@ -73,14 +73,37 @@ async fn serve(
     }
     let (grace, total) = (options.lame_duck_grace_period, options.lame_duck_duration);
     let host = options.listen.host.clone();
+    let websocket = options.websocket.as_ref().map(|ws| (ws.listen.host.clone(), ws.tls.is_some()));
+    let (tls, allow_non_tls) = (options.tls.is_some(), options.allow_non_tls);
+    let config_file = options.config_file.clone();
     let mut server = Server::builder().options(options).log(log.clone()).start().await?;
     log.info(format_args!("  Name:     {}", server.info().server_name));
     log.info(format_args!("  ID:       {}", server.info().server_id));
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let port = server.address().port();
+    if let (Some((host, secure)), Some(address)) = (websocket, server.websocket_address()) {
+        let scheme = if secure { "wss" } else { "ws" };
+        let (host, port) = (bracketed(&host), address.port());
+        log.info(format_args!("Listening for websocket clients on {scheme}://{host}:{port}"));
+        if !secure {
+            let warning = "Websocket not configured with TLS. DO NOT USE IN PRODUCTION!";
+            log.write(Level::Warning, format_args!("{warning}"));
+        }
+    }
+    let (host, port) = (bracketed(&host), server.address().port());
     log.info(format_args!("Listening for client connections on {host}:{port}"));
+    if tls {
+        let how = if allow_non_tls { "available" } else { "required" };
+        log.info(format_args!("TLS {how} for client connections"));
+    }
     log.info(format_args!("Server is ready"));
-    let name = signals.stop_or_leave().await;
+    let name = loop {
+        match signals.next().await {
+            HANGUP => {
+                log.info(format_args!("Trapped \"{HANGUP}\" signal"));
+                reload(config_file.as_deref(), &server, log);
+            }
+            name => break name,
+        }
+    };
     log.info(format_args!("Trapped \"{name}\" signal"));
     if name == LAME_DUCK {
         log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
@@ -95,6 +118,34 @@ async fn serve(
     Ok(())
 }
 
+/// An IPv6 address in the brackets that keep it apart from a port.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// Reads the command line and the file again. What only a restart can change stays as it is.
+fn reload(file: Option<&std::path::Path>, server: &Server, log: &Logger) {
+    let failed = |text: &dyn std::fmt::Display| {
+        let what = "Failed to reload server configuration";
+        log.write(Level::Error, format_args!("{what}: {text}"));
+    };
+    if file.is_none() {
+        let text = "can only reload config when a file is provided using -c or --config";
+        return failed(&text);
+    }
+    match cli::parse(std::env::args().skip(1)) {
+        Ok(Command::Run(options)) => {
+            server.reconfigure(&options);
+            log.info(format_args!("Reloaded server configuration"));
+        }
+        Ok(_) => {}
+        Err(error) => failed(&error),
+    }
+}
+
+/// What SIGHUP is called in the log.
+const HANGUP: &str = "hangup";
+
 /// What SIGUSR2 is called in the log.
 const LAME_DUCK: &str = "user defined signal 2";
 
@@ -102,6 +153,7 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     lame_duck: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -110,15 +162,17 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             lame_duck: signal(SignalKind::user_defined2())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for a reason to end, and names it.
-    async fn stop_or_leave(&mut self) -> &'static str {
+    /// Waits for a signal, and names it.
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupt",
             _ = self.terminate.recv() => "terminated",
             _ = self.lame_duck.recv() => LAME_DUCK,
+            _ = self.hangup.recv() => HANGUP,
         }
     }
 

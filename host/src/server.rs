@@ -5,6 +5,7 @@
 //! to say is flushed from whatever task is running. A task that finds its socket full waits for
 //! room on its own.
 
+mod gate;
 mod shard_loop;
 
 use std::net::SocketAddr;
@@ -19,9 +20,13 @@ use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use self::gate::{Gate, GateKind};
 use self::shard_loop::{Command, ShardHandle};
 use crate::log::Logger;
-use crate::options::Options;
+use crate::net::listen::{self, ListenError, canonical, prepare};
+use crate::net::tls::{TlsConfigError, TlsServer};
+use crate::net::ws::WsRules;
+use crate::options::{HandshakeFirst, Listen, Options, WebsocketOptions};
 
 /// The level of nats-server this server is compatible with.
 pub const COMPATIBLE_VERSION: &str = "2.15.1";
@@ -29,7 +34,7 @@ pub const COMPATIBLE_VERSION: &str = "2.15.1";
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The client port cannot be listened on.
+    /// A port cannot be listened on.
     #[error("Error listening on port: {host}:{port}, \"{error}\"")]
     Listen {
         /// Host as configured.
@@ -37,8 +42,16 @@ pub enum StartError {
         /// Port as configured.
         port: u16,
         /// What the system said.
-        error: std::io::Error,
+        error: ListenError,
     },
+    /// A `tls` block cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsConfigError),
+    /// An allowed origin is not an absolute http or https URL.
+    #[error(
+        "unable to parse allowed origin {0:?}: allowed origins must be absolute URLs with http or https scheme"
+    )]
+    Origin(String),
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
@@ -58,10 +71,11 @@ pub struct Builder {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    info: Arc<ServerInfo>,
+    websocket_address: Option<SocketAddr>,
+    info: ServerInfo,
     shared: Arc<Shared>,
     shards: Vec<ShardHandle>,
-    acceptor: tokio::task::JoinHandle<()>,
+    acceptors: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
@@ -73,6 +87,19 @@ impl Server {
     /// The client listener's address, its port resolved.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The WebSocket listener's address, where there is one.
+    pub fn websocket_address(&self) -> Option<SocketAddr> {
+        self.websocket_address
+    }
+
+    /// Puts limits, ways in and trace of `options` into force; listeners stay as they are.
+    pub fn reconfigure(&self, options: &Options) {
+        let settings = Arc::new(settings(options));
+        for shard in &self.shards {
+            shard.send(Command::Reconfigure(settings.clone()));
+        }
     }
 
     /// What the server says of itself.
@@ -88,7 +115,7 @@ impl Server {
     /// Tells clients to leave and closes them between `grace` and `total` from now. Returns when
     /// the last one is gone.
     pub async fn lame_duck(&mut self, grace: Duration, total: Duration) {
-        self.acceptor.abort();
+        self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::LameDuck { grace, total });
         }
@@ -100,7 +127,7 @@ impl Server {
     /// Stops accepting, closes every connection after what waits for it is written, and ends the
     /// shards' threads.
     pub async fn shutdown(mut self) {
-        self.acceptor.abort();
+        self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
         }
@@ -113,7 +140,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.acceptor.abort();
+        self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
         }
@@ -143,60 +170,95 @@ impl Builder {
     /// When the port cannot be listened on, or the system refuses threads or entropy.
     pub async fn start(self) -> Result<Server, StartError> {
         let options = self.options;
-        if options.tls.is_some() || options.websocket.is_some() || options.proxy_protocol {
-            return Err(StartError::Unsupported(
-                "TLS, WebSocket and the PROXY protocol are not served yet: remove the tls and \
-                 websocket blocks and proxy_protocol",
-            ));
+        if options.proxy_protocol {
+            return Err(StartError::Unsupported("proxy_protocol is not served yet: remove it"));
         }
-        let listener = listen(&options).await?;
+        let tls = options.tls.as_ref().map(TlsServer::from_options).transpose()?;
+        let listener = bind(&options.listen)?;
         let address = listener.local_addr()?;
-        let info = Arc::new(server_info(&options, address.port())?);
         let count = match options.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
         let shared = Shared::new(count);
         let settings = Arc::new(settings(&options));
-        let start = Instant::now();
-        let shards = shard_loop::spawn(count, &shared, &settings, start, &self.log)?;
-        let acceptor = tokio::spawn(accept(
-            listener,
-            shards.iter().map(|s| s.sender()).collect(),
-            info.clone(),
-        ));
-        Ok(Server { address, info, shared, shards, acceptor })
+        let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &self.log)?;
+        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        let info = server_info(&options, address.port());
+        let mut acceptors = Vec::new();
+        let mut websocket_address = None;
+        if let Some(websocket) = &options.websocket {
+            let listener = bind(&websocket.listen)?;
+            websocket_address = Some(listener.local_addr()?);
+            let gate = websocket_gate(&options, websocket, &info, listener.local_addr()?.port())?;
+            acceptors.push(tokio::spawn(accept(listener, senders.clone(), Arc::new(gate))));
+        }
+        let tcp = options.tls.as_ref();
+        let gate = Gate {
+            info: Arc::new(ServerInfo {
+                tls_required: tls.is_some() && !options.allow_non_tls,
+                tls_available: tls.is_some() && options.allow_non_tls,
+                tls_verify: tcp.is_some_and(|tls| tls.verify),
+                ..info.clone()
+            }),
+            tls,
+            kind: GateKind::Tcp {
+                handshake_first: tcp.map_or(HandshakeFirst::No, |tls| tls.handshake_first),
+                allow_non_tls: options.allow_non_tls,
+            },
+        };
+        acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
+        Ok(Server { address, websocket_address, info, shared, shards, acceptors })
     }
 }
 
-async fn listen(options: &Options) -> Result<TcpListener, StartError> {
-    let (host, port) = (options.listen.host.as_str(), options.listen.port);
-    // nats-server's wildcard takes both address families.
-    let bind = if matches!(host, "0.0.0.0" | "::") { "::" } else { host };
-    let bound = match TcpListener::bind((bind, port)).await {
-        Err(_) if bind == "::" => TcpListener::bind((host, port)).await,
-        other => other,
+fn websocket_gate(
+    options: &Options,
+    websocket: &WebsocketOptions,
+    info: &ServerInfo,
+    port: u16,
+) -> Result<Gate, StartError> {
+    let tls = websocket.tls.as_ref().map(TlsServer::from_options).transpose()?;
+    let rules = WsRules::from_options(websocket, false, options.limits.max_payload)
+        .map_err(|error| StartError::Origin(error.0))?;
+    let info = ServerInfo {
+        host: websocket.listen.host.clone(),
+        port,
+        tls_required: tls.is_some(),
+        tls_available: tls.is_some(),
+        ..info.clone()
     };
-    bound.map_err(|error| StartError::Listen { host: host.to_owned(), port, error })
+    let kind = GateKind::WebSocket { rules, timeout: websocket.handshake_timeout };
+    Ok(Gate { info: Arc::new(info), tls, kind })
+}
+
+fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
+    let bound = listen::bind(listen).map_err(|error| StartError::Listen {
+        host: listen.host.clone(),
+        port: listen.port,
+        error,
+    })?;
+    Ok(TcpListener::from_std(bound)?)
 }
 
 /// Hands connections to the shards in turn.
 async fn accept(
     listener: TcpListener,
     shards: Vec<mpsc::UnboundedSender<Command>>,
-    info: Arc<ServerInfo>,
+    gate: Arc<Gate>,
 ) {
     let next = AtomicUsize::new(0);
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 // Batching is ours; the kernel's would only add delay.
-                let _ = socket.set_nodelay(true);
+                let _ = prepare(&socket);
+                let peer = canonical(peer);
                 let Ok(socket) = socket.into_std() else { continue };
                 let turn = next.fetch_add(1, Ordering::Relaxed) % shards.len().max(1);
                 if let Some(shard) = shards.get(turn) {
-                    let info = info.clone();
-                    let _ = shard.send(Command::Connection { socket, peer, info });
+                    let gate = gate.clone();
+                    let _ = shard.send(Command::Connection { socket, peer, gate });
                 }
             }
             // Out of descriptors, most likely: let some close.
@@ -219,13 +281,14 @@ fn settings(options: &Options) -> Settings {
             token: auth.token.clone(),
             no_auth_user: auth.no_auth_user.clone(),
         },
+        websocket_ping_interval: options.websocket.as_ref().and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
         trace: options.log.trace,
         ..Settings::default()
     }
 }
 
-fn server_info(options: &Options, port: u16) -> Result<ServerInfo, StartError> {
+fn server_info(options: &Options, port: u16) -> ServerInfo {
     let id = nkeys::KeyPair::new_server().public_key();
     let auth = &options.auth;
     let required = auth.fail_closed || auth.token.is_some() || !auth.users.is_empty();
@@ -235,7 +298,7 @@ fn server_info(options: &Options, port: u16) -> Result<ServerInfo, StartError> {
         }
         None => (options.listen.host.clone(), port),
     };
-    Ok(ServerInfo {
+    ServerInfo {
         server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
         server_id: id,
         version: COMPATIBLE_VERSION.to_owned(),
@@ -246,5 +309,5 @@ fn server_info(options: &Options, port: u16) -> Result<ServerInfo, StartError> {
         auth_required: required && auth.no_auth_user.is_none(),
         xkey: nkeys::XKey::new().public_key(),
         ..ServerInfo::default()
-    })
+    }
 }

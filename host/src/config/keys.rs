@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::blocks::{tls, websocket};
 use super::value::{Kind, Position, Value};
 use crate::options::{Listen, Options, User};
 
@@ -51,7 +52,6 @@ const ESSENTIAL: &[&str] = &[
     "account_resolver",
     "accounts",
     "accounts_resolver",
-    "allow_non_tls",
     "cluster",
     "default_js_domain",
     "default_sentinel",
@@ -80,11 +80,8 @@ const ESSENTIAL: &[&str] = &[
     "storedir",
     "system",
     "system_account",
-    "tls",
     "trusted",
     "trusted_keys",
-    "websocket",
-    "ws",
 ];
 
 /// Puts what `tree` says into `options`.
@@ -152,6 +149,9 @@ fn top_level(key: &str, value: &Value, options: &mut Options) -> Result<(), Stri
         "lame_duck_grace_period" => options.lame_duck_grace_period = duration(key, value)?,
         "no_auth_user" => options.auth.no_auth_user = Some(text(value)?),
         "authorization" => authorization(value, options)?,
+        "tls" => options.tls = Some(tls(value)?),
+        "allow_non_tls" => options.allow_non_tls = boolean(value)?,
+        "websocket" | "ws" => options.websocket = websocket(value)?,
         "jetstream" if value.kind == Kind::Boolean(false) => {}
         known if HARMLESS.contains(&known) => {
             options
@@ -239,25 +239,25 @@ fn plain(password: String) -> Result<String, String> {
     Ok(password)
 }
 
-fn mismatch(found: &Kind, wanted: &str) -> String {
+pub(super) fn mismatch(found: &Kind, wanted: &str) -> String {
     format!("interface conversion: interface {{}} is {}, not {wanted}", found.name())
 }
 
-fn text(value: &Value) -> Result<String, String> {
+pub(super) fn text(value: &Value) -> Result<String, String> {
     match &value.kind {
         Kind::String(text) => Ok(text.clone()),
         other => Err(mismatch(other, "string")),
     }
 }
 
-fn boolean(value: &Value) -> Result<bool, String> {
+pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     match &value.kind {
         Kind::Boolean(on) => Ok(*on),
         other => Err(mismatch(other, "bool")),
     }
 }
 
-fn integer(value: &Value) -> Result<i64, String> {
+pub(super) fn integer(value: &Value) -> Result<i64, String> {
     match &value.kind {
         Kind::Integer(number) => Ok(*number),
         other => Err(mismatch(other, "int64")),
@@ -270,7 +270,7 @@ fn size(value: &Value) -> Result<usize, String> {
 }
 
 /// A duration string, or whole seconds.
-fn duration(key: &str, value: &Value) -> Result<Duration, String> {
+pub(super) fn duration(key: &str, value: &Value) -> Result<Duration, String> {
     match &value.kind {
         Kind::String(text) => {
             parse_duration(text).map_err(|error| format!("error parsing {key}: {error}"))
@@ -281,7 +281,7 @@ fn duration(key: &str, value: &Value) -> Result<Duration, String> {
 }
 
 /// Seconds with or without a fraction, or a duration string.
-fn seconds(key: &str, value: &Value) -> Result<Duration, String> {
+pub(super) fn seconds(key: &str, value: &Value) -> Result<Duration, String> {
     match &value.kind {
         Kind::Float(seconds) => Ok(Duration::from_secs_f64(seconds.clamp(0.0, 1e9))),
         _ => duration(key, value),
@@ -322,7 +322,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `-1` is any free port and `0` the default.
-fn port(number: i64, default: u16) -> Result<u16, String> {
+pub(super) fn port(number: i64, default: u16) -> Result<u16, String> {
     match number {
         -1 => Ok(0),
         0 => Ok(default),
@@ -331,7 +331,7 @@ fn port(number: i64, default: u16) -> Result<u16, String> {
 }
 
 /// `host:port`, or a bare port.
-fn listen(value: &Value, current: &Listen) -> Result<Listen, String> {
+pub(super) fn listen(value: &Value, current: &Listen) -> Result<Listen, String> {
     match &value.kind {
         Kind::Integer(number) => {
             Ok(Listen { host: current.host.clone(), port: port(*number, 4222)? })
@@ -350,7 +350,7 @@ fn listen(value: &Value, current: &Listen) -> Result<Listen, String> {
 }
 
 /// `host[:port]`; port 0 is the listener's.
-fn advertise(text: &str) -> Result<Listen, String> {
+pub(crate) fn advertise(text: &str) -> Result<Listen, String> {
     match text.rsplit_once(':') {
         Some((host, number)) => {
             let port = number.parse().map_err(|_| format!("could not parse port {number:?}"))?;

@@ -4,9 +4,12 @@
 //! not obey yet refuse the start when leaving them out would let somebody in or lose something,
 //! and give a warning otherwise; keys that nobody knows are errors.
 
+mod blocks;
 mod keys;
 pub mod parse;
 pub mod value;
+
+pub(crate) use self::keys::advertise;
 
 use std::path::Path;
 

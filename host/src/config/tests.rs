@@ -161,7 +161,8 @@ fn wrong_keys_and_values_say_where_and_what() {
     );
     for refused in [
         "accounts { A {} }",
-        "tls {}",
+        "tls { cert_file: x }",
+        "websocket { port: 80 }",
         "authorization { user: a, password: \"$2a$11$x\" }",
         "authorization { users [ {user: a, permissions: {}} ] }",
         "authorization { user: a, token: b }",

@@ -2,21 +2,25 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{ErrorKind, IoSlice};
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::log::Logger;
-use nervure_core::link::{Endpoint, Transport};
+use nervure_core::link::Endpoint;
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::ServerInfo;
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
 use tokio::sync::{Notify, mpsc};
+
+use super::gate::{Entry, Gate};
+use crate::log::Logger;
+use crate::net::ws::close_code;
+use crate::net::{Conn, Incoming};
 
 /// Bytes read from a socket at once, into the one buffer that all of a shard's links share.
 const SCRATCH: usize = 64 << 10;
@@ -30,9 +34,11 @@ const LAST_FLUSH: Duration = Duration::from_secs(2);
 /// What the rest of the server tells a shard.
 pub(super) enum Command {
     /// A client was accepted.
-    Connection { socket: std::net::TcpStream, peer: SocketAddr, info: Arc<ServerInfo> },
+    Connection { socket: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate> },
     /// A sibling left a batch.
     Wake,
+    /// Another configuration is in force.
+    Reconfigure(Arc<Settings>),
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -93,7 +99,8 @@ pub(super) fn spawn(
 
 /// One connection as its task and the flushing tasks see it.
 struct Connection {
-    socket: TcpStream,
+    /// The transport; absent while its own task shakes hands or says goodbye.
+    conn: RefCell<Option<Conn>>,
     /// Wakes the connection's task: there is something to write that did not fit, reading was
     /// paused or resumed, or it is to close.
     attention: Notify,
@@ -177,26 +184,54 @@ impl Driver {
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Connection { socket, peer, info } => self.open(socket, peer, info),
+            Command::Reconfigure(settings) => {
+                self.shard.borrow_mut().reconfigure(self.now(), settings);
+            }
+            Command::Connection { socket, peer, gate } => {
+                tokio::task::spawn_local(self.clone().enter(socket, peer, gate));
+            }
             Command::Shutdown => {}
         }
     }
 
-    fn open(self: &Rc<Self>, socket: std::net::TcpStream, peer: SocketAddr, info: Arc<ServerInfo>) {
+    /// A connection's task: in, INFO, TLS where it is due, then service to the end.
+    async fn enter(self: Rc<Self>, socket: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate>) {
         let Ok(socket) = TcpStream::from_std(socket) else { return };
-        let endpoint = Endpoint {
-            peer,
-            forwarded_for: None,
-            transport: Transport::Tcp,
-            info,
-            tls_pending: false,
-            cookies: None,
-        };
-        let Some(id) = self.shard.borrow_mut().open(self.now(), endpoint) else { return };
-        let connection =
-            Rc::new(Connection { socket, attention: Notify::new(), state: RefCell::default() });
+        match gate.enter(socket, peer).await {
+            None => {}
+            Some(Entry::Ready(conn, endpoint)) => {
+                if let Some((id, connection)) = self.open(conn, endpoint) {
+                    self.serve(id, connection).await;
+                }
+            }
+            Some(Entry::InfoFirst(conn, endpoint, tls)) => {
+                let Some((id, connection)) = self.open(conn, endpoint) else { return };
+                let conn = connection.conn.borrow_mut().take();
+                let Some(conn) = conn else { return };
+                if connection.state.borrow().closing.is_some() {
+                    *connection.conn.borrow_mut() = Some(conn);
+                } else if let Some(conn) = gate.secure(conn, &tls).await {
+                    *connection.conn.borrow_mut() = Some(conn);
+                    self.shard.borrow_mut().secured(self.now(), id);
+                } else {
+                    self.change(id, |state| state.closing = Some(CloseReason::TlsHandshakeError));
+                }
+                self.drain();
+                self.serve(id, connection).await;
+            }
+        }
+    }
+
+    fn open(&self, conn: Conn, endpoint: Endpoint) -> Option<(LinkId, Rc<Connection>)> {
+        let id = self.shard.borrow_mut().open(self.now(), endpoint)?;
+        let connection = Rc::new(Connection {
+            conn: RefCell::new(Some(conn)),
+            attention: Notify::new(),
+            state: RefCell::default(),
+        });
         self.connections.borrow_mut().insert(id, connection.clone());
-        tokio::task::spawn_local(self.clone().serve(id, connection));
+        self.drain();
+        Some((id, connection))
     }
 
     /// Does everything the core asks for.
@@ -234,39 +269,41 @@ impl Driver {
     /// Writes what waits for a link, as much as its socket takes now.
     fn flush(&self, id: LinkId) {
         let connection = self.connections.borrow().get(&id).cloned();
-        let Some(connection) = connection else { return };
+        if let Some(connection) = connection
+            && let Err(reason) = self.write(id, &connection)
+        {
+            let mut state = connection.state.borrow_mut();
+            state.closing = state.closing.or(Some(reason));
+            drop(state);
+            connection.attention.notify_one();
+        }
+    }
+
+    fn write(&self, id: LinkId, connection: &Connection) -> Result<(), CloseReason> {
+        let mut conn = connection.conn.borrow_mut();
+        let Some(conn) = conn.as_mut() else { return Ok(()) };
         loop {
             let result = {
                 let shard = self.shard.borrow();
-                let Some(outbound) = shard.outbound(id).filter(|out| !out.is_empty()) else {
-                    connection.state.borrow_mut().blocked = false;
-                    return;
-                };
                 let mut slices = [IoSlice::new(&[]); SLICES];
-                let filled = outbound.slices(&mut slices);
-                connection.socket.try_write_vectored(&slices[..filled])
+                let filled = shard.outbound(id).map_or(0, |outbound| outbound.slices(&mut slices));
+                if filled == 0 && !conn.wants_write() {
+                    connection.state.borrow_mut().blocked = false;
+                    return Ok(());
+                }
+                conn.try_write(&slices[..filled])
             };
-            match result {
-                Ok(count) => self.shard.borrow_mut().written(self.now(), id, count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.shard.borrow_mut().written(self.now(), id, 0);
-                    connection.state.borrow_mut().blocked = true;
-                    connection.attention.notify_one();
-                    return;
-                }
-                Err(_) => {
-                    let mut state = connection.state.borrow_mut();
-                    state.closing = state.closing.or(Some(CloseReason::WriteError));
-                    drop(state);
-                    self.shard.borrow_mut().closed(self.now(), id, CloseReason::WriteError);
-                    connection.attention.notify_one();
-                    return;
-                }
+            let written = result.map_err(|_| CloseReason::WriteError)?;
+            self.shard.borrow_mut().written(self.now(), id, written.consumed);
+            if written.blocked {
+                connection.state.borrow_mut().blocked = true;
+                connection.attention.notify_one();
+                return Ok(());
             }
         }
     }
 
-    /// One connection's task, from its first byte to its last.
+    /// Serves one connection to its end.
     async fn serve(self: Rc<Self>, id: LinkId, connection: Rc<Connection>) {
         let reason = loop {
             let State { blocked, paused, closing } = *connection.state.borrow();
@@ -275,11 +312,11 @@ impl Driver {
             }
             tokio::select! {
                 () = connection.attention.notified() => {}
-                _ = connection.socket.writable(), if blocked => {
+                () = connection.ready(Direction::Write), if blocked => {
                     self.flush(id);
                     self.drain();
                 }
-                _ = connection.socket.readable(), if !paused => {
+                () = connection.ready(Direction::Read), if !paused => {
                     let read = self.read(id, &connection);
                     self.drain();
                     if let Some(reason) = read {
@@ -294,28 +331,27 @@ impl Driver {
     /// Reads once; returns why the connection is over, if it is.
     fn read(&self, id: LinkId, connection: &Connection) -> Option<CloseReason> {
         let mut scratch = self.scratch.borrow_mut();
-        match connection.socket.try_read(&mut scratch) {
-            Ok(0) => Some(CloseReason::ClientClosed),
-            Ok(count) => {
-                self.shard.borrow_mut().receive(self.now(), id, &scratch[..count]);
+        let mut conn = connection.conn.borrow_mut();
+        match conn.as_mut()?.try_read(&mut scratch) {
+            Ok(Incoming::Bytes(bytes)) => {
+                self.shard.borrow_mut().receive(self.now(), id, bytes);
                 None
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(_) => Some(CloseReason::ReadError),
+            Ok(Incoming::Nothing | Incoming::WouldBlock) => None,
+            Ok(Incoming::Closed) => Some(CloseReason::ClientClosed),
+            Err(error) => Some(error.close_reason()),
         }
     }
 
     /// The end: last bytes out where the reason allows, then the core forgets the link.
     async fn finish(&self, id: LinkId, connection: &Connection, reason: CloseReason) {
         if reason.flushes() {
+            if let Some(conn) = connection.conn.borrow_mut().as_mut() {
+                conn.begin_close(close_code(reason));
+            }
             let last = async {
-                loop {
-                    self.flush(id);
-                    let shard_empty =
-                        self.shard.borrow().outbound(id).is_none_or(|out| out.is_empty());
-                    if shard_empty || connection.socket.writable().await.is_err() {
-                        return;
-                    }
+                while self.write(id, connection).is_ok() && connection.state.borrow().blocked {
+                    connection.ready(Direction::Write).await;
                 }
             };
             let _ = tokio::time::timeout(LAST_FLUSH, last).await;
@@ -323,31 +359,38 @@ impl Driver {
         self.shard.borrow_mut().closed(self.now(), id, reason);
         self.connections.borrow_mut().remove(&id);
         self.drain();
+        // The command loop may be waiting for the last link.
         self.timer.notify_one();
-        if reason.flushes() && reason != CloseReason::ClientClosed {
-            self.linger(connection).await;
+        let conn = connection.conn.borrow_mut().take();
+        if let Some(conn) = conn.filter(|_| reason.flushes())
+            && conn.shutdown_write().is_ok()
+        {
+            conn.linger(LAST_FLUSH).await;
         }
     }
+}
 
-    /// Closing a socket with unread input makes the kernel send a reset, which can destroy the
-    /// error in flight: say goodbye first and let the peer go.
-    async fn linger(&self, connection: &Connection) {
-        use std::os::fd::AsFd as _;
-        let socket =
-            socket2::SockRef::from(&connection.socket.as_fd()).shutdown(std::net::Shutdown::Write);
-        if socket.is_err() {
-            return;
-        }
-        let drained = async {
-            while connection.socket.readable().await.is_ok() {
-                let read = connection.socket.try_read(&mut self.scratch.borrow_mut());
-                match read {
-                    Ok(0) => return,
-                    Err(error) if error.kind() != ErrorKind::WouldBlock => return,
-                    _ => {}
-                }
+#[derive(Clone, Copy)]
+enum Direction {
+    Read,
+    Write,
+}
+
+impl Connection {
+    /// Waits until the socket can be read or written. The transport is borrowed only while
+    /// polling, because other tasks write to it meanwhile.
+    async fn ready(&self, direction: Direction) {
+        std::future::poll_fn(|cx| match self.conn.borrow().as_ref() {
+            None => Poll::Pending,
+            Some(conn) => {
+                let polled = match direction {
+                    Direction::Read => conn.socket().poll_read_ready(cx),
+                    Direction::Write => conn.socket().poll_write_ready(cx),
+                };
+                // A socket that failed is ready: the next call says how.
+                polled.map(|_| ())
             }
-        };
-        let _ = tokio::time::timeout(LAST_FLUSH, drained).await;
+        })
+        .await;
     }
 }

@@ -6,7 +6,7 @@ use crate::link::Phase;
 use crate::reason::CloseReason;
 use crate::shard::Shard;
 use crate::subject;
-use crate::wire::{Op, Publish, encode, quote};
+use crate::wire::{Op, Publish, encode, headers, quote};
 
 /// Whether the rest of the read chunk is still wanted.
 pub(crate) type Flow = ControlFlow<()>;
@@ -30,7 +30,15 @@ impl Shard {
             return Flow::Break(());
         }
         match op {
-            Op::Pub(_) | Op::Info(_) | Op::Ok => Flow::Continue(()),
+            Op::Pub(_) | Op::Ok => Flow::Continue(()),
+            Op::Info(json) => {
+                if is_object_or_null(json) {
+                    return Flow::Continue(());
+                }
+                self.misbehaved(slot, || "INFO is not a JSON object".to_owned());
+                self.close(slot, CloseReason::ProtocolViolation);
+                Flow::Break(())
+            }
             Op::Connect(json) => self.connect(slot, json),
             Op::Ping => {
                 self.active = true;
@@ -95,6 +103,9 @@ impl Shard {
         if flags.verbose {
             self.send(slot, |out| out.extend_from_slice(encode::OK));
         }
+        if publish.header_len > 0 && is_trace_only(publish.header()) {
+            return Flow::Continue(());
+        }
         self.publish(slot, publish);
         Flow::Continue(())
     }
@@ -116,6 +127,20 @@ impl Shard {
             }
         }
     }
+}
+
+/// Clients have no reason to send INFO; nats-server looks at its shape all the same.
+fn is_object_or_null(json: &[u8]) -> bool {
+    let parsed: Result<serde_json::Value, _> = serde_json::from_slice(json);
+    parsed.is_ok_and(|value| value.is_object() || value.is_null())
+}
+
+/// Messages that are only traced are not for subscribers (client-protocol.md 5.4). Tracing itself
+/// is not there yet.
+fn is_trace_only(header: &[u8]) -> bool {
+    let only = headers::get(header, b"Nats-Trace-Only").unwrap_or_default();
+    let wanted = [&b"1"[..], b"true", b"on"].iter().any(|word| only.eq_ignore_ascii_case(word));
+    wanted && headers::get(header, b"Nats-Trace-Dest").is_some()
 }
 
 /// Subjects that only servers may publish to (client-protocol.md 3.3; there is no system account
