@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use crate::config::{self, ConfigError};
-use crate::options::{Options, User};
+use crate::options::{Listen, Options, User};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ enum Kind {
     Switch(fn(&mut Draft, bool)),
     Text(fn(&mut Draft, String)),
     /// Returns whether the value fits.
-    Number(fn(&mut Options, i64) -> bool),
+    Number(fn(&mut Draft, i64) -> bool),
     Version,
     Help,
 }
@@ -76,6 +76,7 @@ struct Draft {
     user: Option<String>,
     pass: Option<String>,
     advertise: Option<String>,
+    http_port: Option<u16>,
     config: Option<String>,
     check: bool,
 }
@@ -110,13 +111,13 @@ const FLAGS: &[Flag] = &[
         names: &["p", "port"],
         placeholder: "PORT",
         help: "port for clients, -1 for any free one (default: 4222)",
-        kind: Kind::Number(|options, port| {
+        kind: Kind::Number(|draft, port| {
             let wanted = match port {
                 -1 => Ok(0),
                 0 => Ok(4222),
                 port => u16::try_from(port),
             };
-            wanted.map(|port| options.listen.port = port).is_ok()
+            wanted.map(|port| draft.options.listen.port = port).is_ok()
         }),
     },
     Flag {
@@ -136,6 +137,15 @@ const FLAGS: &[Flag] = &[
         placeholder: "FILE",
         help: "file to write the process id to",
         kind: Kind::Text(|draft, file| draft.options.pid_file = Some(PathBuf::from(file))),
+    },
+    Flag {
+        names: &["m", "http_port"],
+        placeholder: "PORT",
+        help: "port for monitoring, -1 for any free one (default: none)",
+        kind: Kind::Number(|draft, port| {
+            let wanted = if port == -1 { Ok(0) } else { u16::try_from(port) };
+            wanted.map(|port| draft.http_port = Some(port)).is_ok()
+        }),
     },
     Flag {
         names: &["D", "debug"],
@@ -217,6 +227,10 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, CliError
         let advertise = config::advertise(&text).map_err(ConfigError::Conflict)?;
         draft.options.client_advertise = Some(advertise);
     }
+    if let Some(port) = draft.http_port {
+        let host = draft.options.listen.host.clone();
+        draft.options.http = Some(Listen { host, port });
+    }
     let options = Box::new(draft.options);
     if draft.check {
         return Ok(Command::Check(options));
@@ -256,7 +270,7 @@ fn overlay(args: &[String], draft: &mut Draft) -> Result<Option<Command>, CliErr
             Kind::Number(set) => {
                 let value =
                     value.or_else(|| args.next()).ok_or(CliError::Missing(shown.clone()))?;
-                let fits = value.parse().is_ok_and(|number| set(&mut draft.options, number));
+                let fits = value.parse().is_ok_and(|number| set(draft, number));
                 if !fits {
                     return Err(CliError::Value { flag: shown, value });
                 }

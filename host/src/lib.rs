@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod log;
+pub mod monitor;
 pub mod net;
 pub mod options;
 pub mod server;

@@ -75,10 +75,15 @@ async fn serve(
     let host = options.listen.host.clone();
     let websocket = options.websocket.as_ref().map(|ws| (ws.listen.host.clone(), ws.tls.is_some()));
     let (tls, allow_non_tls) = (options.tls.is_some(), options.allow_non_tls);
+    let http = options.http.as_ref().map(|http| http.host.clone());
     let config_file = options.config_file.clone();
     let mut server = Server::builder().options(options).log(log.clone()).start().await?;
     log.info(format_args!("  Name:     {}", server.info().server_name));
     log.info(format_args!("  ID:       {}", server.info().server_id));
+    if let (Some(host), Some(address)) = (http, server.http_address()) {
+        let (host, port) = (bracketed(&host), address.port());
+        log.info(format_args!("Starting http monitor on {host}:{port}"));
+    }
     if let (Some((host, secure)), Some(address)) = (websocket, server.websocket_address()) {
         let scheme = if secure { "wss" } else { "ws" };
         let (host, port) = (bracketed(&host), address.port());

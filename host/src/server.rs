@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use self::gate::{Gate, GateKind};
 use self::shard_loop::{Command, ShardHandle};
 use crate::log::Logger;
+use crate::monitor::{self, Status};
 use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::net::ws::WsRules;
@@ -72,6 +73,7 @@ pub struct Builder {
 pub struct Server {
     address: SocketAddr,
     websocket_address: Option<SocketAddr>,
+    http_address: Option<SocketAddr>,
     info: ServerInfo,
     shared: Arc<Shared>,
     shards: Vec<ShardHandle>,
@@ -92,6 +94,11 @@ impl Server {
     /// The WebSocket listener's address, where there is one.
     pub fn websocket_address(&self) -> Option<SocketAddr> {
         self.websocket_address
+    }
+
+    /// The monitoring listener's address, where there is one.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
     }
 
     /// Puts limits, ways in and trace of `options` into force; listeners stay as they are.
@@ -208,7 +215,15 @@ impl Builder {
             },
         };
         acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
-        Ok(Server { address, websocket_address, info, shared, shards, acceptors })
+        let mut http_address = None;
+        if let Some(http) = &options.http {
+            let listener = bind(http)?;
+            let address = listener.local_addr()?;
+            http_address = Some(address);
+            let status = Status::new(shared.clone(), info.clone(), options.clone(), address.port());
+            acceptors.push(tokio::spawn(monitor::serve(listener, Arc::new(status))));
+        }
+        Ok(Server { address, websocket_address, http_address, info, shared, shards, acceptors })
     }
 }
 

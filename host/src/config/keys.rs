@@ -15,9 +15,6 @@ const HARMLESS: &[&str] = &[
     "connect_error_reports",
     "disable_sublist_cache",
     "feature_flags",
-    "http",
-    "http_base_path",
-    "http_port",
     "https",
     "https_port",
     "log_file",
@@ -29,7 +26,6 @@ const HARMLESS: &[&str] = &[
     "logtime_utc",
     "max_closed_clients",
     "max_traced_msg_len",
-    "monitor_port",
     "no_sublist_cache",
     "no_sys_acc",
     "no_system",
@@ -117,6 +113,13 @@ fn top_level(key: &str, value: &Value, options: &mut Options) -> Result<(), Stri
         "trace" => options.log.trace = boolean(value)?,
         "logtime" => options.log.logtime = boolean(value)?,
         "pid_file" | "pidfile" => options.pid_file = Some(PathBuf::from(text(value)?)),
+        "http" => options.http = Some(listen(value, &options.listen)?),
+        "http_port" | "monitor_port" => {
+            let port = port(integer(value)?, 0)?;
+            let on = integer(value)? != 0;
+            options.http = on.then(|| Listen { host: options.listen.host.clone(), port });
+        }
+        "http_base_path" => options.http_base_path = text(value)?,
         "max_connections" | "max_conn" => {
             limits.max_connections = usize::try_from(integer(value)?).unwrap_or(0);
         }

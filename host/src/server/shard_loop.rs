@@ -206,6 +206,11 @@ impl Driver {
             }
             Some(Entry::InfoFirst(conn, endpoint, tls)) => {
                 let Some((id, connection)) = self.open(conn, endpoint) else { return };
+                // A fresh socket is not known to be writable yet; INFO comes before TLS.
+                while connection.state.borrow().blocked {
+                    connection.ready(Direction::Write).await;
+                    self.flush(id);
+                }
                 let conn = connection.conn.borrow_mut().take();
                 let Some(conn) = conn else { return };
                 if connection.state.borrow().closing.is_some() {
