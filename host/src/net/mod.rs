@@ -12,6 +12,8 @@
 //! `ServerConnection` and not tokio-rustls.
 
 pub mod conn;
+#[cfg(test)]
+mod conn_tests;
 mod errno;
 pub mod listen;
 mod lower;

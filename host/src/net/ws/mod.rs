@@ -18,7 +18,7 @@ mod encode;
 mod frame;
 pub mod origin;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub mod upgrade;
 #[cfg(test)]
 mod upgrade_tests;
