@@ -426,3 +426,8 @@ async fn a_broken_frame_is_an_error_after_its_predecessors_and_closes_with_1002(
     let wire = peer.join().unwrap();
     assert_eq!(frames(&wire), [(0x82, b"PONG\r\n".to_vec()), (0x88, reason)]);
 }
+
+#[test]
+fn an_idle_plain_connection_is_a_socket_and_a_pointer() {
+    assert_eq!(size_of::<Conn>(), size_of::<TcpStream>() + size_of::<usize>());
+}
