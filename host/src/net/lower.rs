@@ -82,6 +82,8 @@ pub(super) fn read_tls(
         Err(error) if error.kind() == ErrorKind::WouldBlock => {}
         Err(_no_close_notify) => return Ok(RawRead::Eof),
     }
+    // A broken record that came behind good ones was kept for this call.
+    tls.process_new_packets().map_err(RawError::Tls)?;
     let Some(room) = scratch.get_mut(TLS_HEADROOM..).filter(|room| !room.is_empty()) else {
         return Err(RawError::Io(io::Error::new(ErrorKind::InvalidInput, "scratch too small")));
     };
@@ -97,20 +99,27 @@ pub(super) fn read_tls(
             break;
         }
         cipher += taken;
-        if let Err(error) = tls.process_new_packets() {
-            // Tell the peer which alert it is, if the socket takes it at once.
-            let _may_fail = flush_tls(socket, tls);
-            return Err(RawError::Tls(error));
-        }
+        let outcome = tls.process_new_packets();
         while plain < cipher {
             match tls.reader().read(&mut scratch[plain..cipher]) {
                 Ok(n) if n > 0 => plain += n,
                 _ => break,
             }
         }
+        match outcome {
+            Ok(_) => {}
+            Err(_kept_by_rustls) if plain > 0 => break,
+            Err(error) => {
+                // Tell the peer which alert it is, if the socket takes it at once.
+                let _may_fail = flush_tls(socket, tls);
+                return Err(RawError::Tls(error));
+            }
+        }
     }
-    if tls.wants_write() {
-        flush_tls(socket, tls).map_err(RawError::Io)?;
+    let flushed = flush_tls(socket, tls);
+    if plain == 0 {
+        // Otherwise the next call meets the same failure, after the data.
+        flushed.map_err(RawError::Io)?;
     }
     Ok(if plain > 0 { RawRead::Bytes(0..plain) } else { RawRead::Nothing })
 }

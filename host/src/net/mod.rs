@@ -3,7 +3,7 @@
 //! This is the first and the last station of a message's way: the driver awaits readiness on
 //! [`Conn::socket`], [`Conn::try_read`] turns what arrived into NATS bytes inside the shard's
 //! scratch buffer, and [`Conn::try_write`] takes what the core wants to say. Nothing here waits
-//! except the handshakes ([`tls::accept_tls`], [`ws::accept`], [`proxy::read_preamble`]) and
+//! except the handshakes ([`tls::accept_tls`], [`ws::accept()`], [`proxy::read_preamble`]) and
 //! [`Conn::linger`].
 //!
 //! Transports are non-blocking objects and not `AsyncRead`/`AsyncWrite` streams, because a read
@@ -12,6 +12,8 @@
 //! `ServerConnection` and not tokio-rustls.
 
 pub mod conn;
+#[cfg(test)]
+mod conn_tests;
 mod errno;
 pub mod listen;
 mod lower;

@@ -171,6 +171,8 @@ impl TlsServer {
         let mut config = builder.with_cert_resolver(Arc::new(Certs(certs)));
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
+        // An order that somebody wrote down is meant to count.
+        config.ignore_client_order = !options.cipher_suites.is_empty();
         Ok(Arc::new(Self {
             config: Arc::new(config),
             pinned: pins(&options.pinned_certs)?,

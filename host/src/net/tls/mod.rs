@@ -5,7 +5,7 @@
 
 mod config;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

@@ -13,13 +13,13 @@ use super::*;
 use crate::options::TlsOptions;
 
 /// An authority, and files of what it issued, in a directory of their own.
-struct Pki {
+pub(in crate::net) struct Pki {
     dir: PathBuf,
     ca: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Pki {
-    fn new(name: &str) -> Self {
+    pub(in crate::net) fn new(name: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("nervure-tls-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let mut params = CertificateParams::default();
@@ -46,12 +46,12 @@ impl Pki {
         (cert_path, key_path, key)
     }
 
-    fn server(&self, host: &str) -> (PathBuf, PathBuf) {
+    pub(in crate::net) fn server(&self, host: &str) -> (PathBuf, PathBuf) {
         let (cert, key, _) = self.issue(host, ExtendedKeyUsagePurpose::ServerAuth);
         (cert, key)
     }
 
-    fn client_config(
+    pub(in crate::net) fn client_config(
         &self,
         identity: Option<&(PathBuf, PathBuf)>,
         versions: &[&'static SupportedProtocolVersion],
@@ -113,11 +113,11 @@ async fn shake(
     (info, client.join().unwrap())
 }
 
-fn options(certs: Vec<(PathBuf, PathBuf)>) -> TlsOptions {
+pub(in crate::net) fn options(certs: Vec<(PathBuf, PathBuf)>) -> TlsOptions {
     TlsOptions { certs, ..TlsOptions::default() }
 }
 
-const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
+pub(in crate::net) const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
 
 #[tokio::test]
 async fn versions_and_suites_are_named_like_nats_servers() {

@@ -103,7 +103,7 @@ pub(super) fn inflate(input: &[u8], max: usize) -> Result<Vec<u8>, WsError> {
                 if !filled && part.is_empty() {
                     break;
                 }
-                if !filled && z.total_in() == read {
+                if z.total_in() == read && out.len() == before {
                     return Err(WsError::CorruptDeflate);
                 }
             }
@@ -150,6 +150,16 @@ mod tests {
         deflate(&[IoSlice::new(&text)], &mut packed).unwrap();
         assert!(packed.len() * 20 < text.len(), "{} of {}", packed.len(), text.len());
         assert_eq!(inflate(&packed, text.len()).unwrap(), text);
+    }
+
+    #[test]
+    fn messages_of_every_ratio_survive_one_after_another() {
+        for variety in [1, 3, 17, 101, 1009, 10_007] {
+            let text: Vec<u8> = (0..80_000u32)
+                .flat_map(|i| format!("{} ", i * 7919 % variety).into_bytes())
+                .collect();
+            assert!(round_trip(&[text[..40_000].to_vec(), text[40_000..].to_vec()]) == text);
+        }
     }
 
     #[test]

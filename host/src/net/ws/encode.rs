@@ -190,7 +190,9 @@ impl FrameWriter {
             left = left.saturating_sub(self.current.payload);
             used = 1;
         }
-        while left > 0 && used < BATCH_FRAMES {
+        // A pong that waits for the end of this frame goes before the next one.
+        let only_current = used == 1 && !self.pongs.is_empty();
+        while left > 0 && used < BATCH_FRAMES && !only_current {
             frames[used] = Frame::new(left.min(max));
             left -= frames[used].payload;
             used += 1;

@@ -1,6 +1,6 @@
 //! The WebSocket transport, server side (reference leafnode-websocket part B).
 //!
-//! [`upgrade`] decides about the HTTP request, [`accept`] drives it on a connection; from then on
+//! [`upgrade`] decides about the HTTP request, [`accept()`] drives it on a connection; from then on
 //! a [`super::Conn`] wraps pending bytes into frames and unwraps frames inside the scratch
 //! buffer.
 //!
@@ -18,7 +18,7 @@ mod encode;
 mod frame;
 pub mod origin;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub mod upgrade;
 #[cfg(test)]
 mod upgrade_tests;

@@ -12,7 +12,7 @@ const PLAIN: ReadTerms = ReadTerms { masked: true, deflate: false, max_inflated:
 const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 
 /// A frame as a client sends it.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(in crate::net) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut header = [0; 10];
     let n = put_header(&mut header, first, payload.len());
     header[1] |= 0x80;
@@ -28,7 +28,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// One compressed message, made without the code under test.
-fn packed(payload: &[u8]) -> Vec<u8> {
+pub(in crate::net) fn packed(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + 1024);
     let mut z = Compress::new(Compression::best(), false);
     z.compress_vec(payload, &mut out, FlushCompress::Sync).unwrap();
@@ -62,6 +62,17 @@ fn feed(codec: &mut WsCodec, input: &[u8], sizes: &[usize], scratch: usize) -> V
         };
         out.extend_from_slice(&buf[range]);
     }
+}
+
+/// The NATS bytes in a server's frames.
+pub(in crate::net) fn payloads(wire: &[u8]) -> Vec<u8> {
+    let terms = ReadTerms { masked: false, deflate: true, max_inflated: 1 << 20 };
+    let mut codec = codec(terms);
+    let out = feed(&mut codec, wire, &[1 << 16], 1 << 16);
+    if let Some(Err(error)) = codec.end() {
+        panic!("{error} after {} bytes", out.len());
+    }
+    out
 }
 
 /// Takes everything, `step` bytes a call at most, and blocks in between.
@@ -109,7 +120,7 @@ fn drain(codec: &mut WsCodec, pending: &[&[u8]], step: usize, last: bool) -> Vec
 }
 
 /// Frames of a server as (first byte, payload).
-fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub(in crate::net) fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut out = Vec::new();
     while !bytes.is_empty() {
         let (len, at) = match bytes[1] {
@@ -335,8 +346,13 @@ fn a_flush_is_one_frame_and_pongs_wait_for_its_end() {
 #[test]
 fn small_flushes_stay_uncompressed_and_browsers_get_fragments() {
     let deflate = WriteTerms { deflate: true, browser: true, whole_compressed: false };
-    let noise: Vec<u8> =
-        (0u32..9000).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut seed = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 24) as u8
+    })
+    .take(9000)
+    .collect();
     let mut codec = WsCodec::new(PLAIN, deflate);
     let small = frames(&drain(&mut codec, &[&[b'a'; 64]], 1 << 20, false));
     assert_eq!(small, [(0x82, vec![b'a'; 64])]);

@@ -1,7 +1,7 @@
 //! The HTTP request that becomes a WebSocket (reference leafnode-websocket B.2 to B.5).
 //!
 //! [`parse`] is a pure function of the bytes received so far and the listener's rules: it either
-//! wants more, or refuses, or grants. [`super::accept`] reads and writes around it.
+//! wants more, or refuses, or grants. [`super::accept()`] reads and writes around it.
 
 use std::net::IpAddr;
 
