@@ -326,6 +326,8 @@ impl Shard {
     /// Closes every link: the server stops.
     pub fn shutdown(&mut self, now: Time) {
         self.now = now;
+        // What siblings have handed over was published before the end.
+        self.collect();
         let slots: Vec<u32> = self.links.slots().collect();
         for slot in slots {
             self.close(slot, CloseReason::ServerShutdown);

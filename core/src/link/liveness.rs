@@ -29,8 +29,8 @@ pub(crate) struct Liveness {
     due: Time,
     unanswered: u32,
     active: Time,
-    pinged: Time,
-    measured: Option<Time>,
+    /// When it was last pinged, if ever.
+    pinged: Option<Time>,
     round_trip: Duration,
 }
 
@@ -41,8 +41,7 @@ impl Liveness {
             due: now.after(interval),
             unanswered: 0,
             active: now,
-            pinged: now,
-            measured: None,
+            pinged: None,
             round_trip: Duration::ZERO,
         }
     }
@@ -69,14 +68,13 @@ impl Liveness {
     /// A PONG, asked for or not.
     pub(crate) fn answered(&mut self, now: Time) {
         self.unanswered = 0;
-        self.measured = Some(now);
-        self.round_trip = now.since(self.pinged);
+        self.round_trip = now.since(self.pinged.unwrap_or(now));
     }
 
     /// The timer fired.
     pub(crate) fn fire(&mut self, now: Time, interval: Duration, max: u32) -> Verdict {
         self.due = now.after(interval);
-        let fresh = self.measured.is_some_and(|at| now.since(at) < MEASURE_AGAIN);
+        let fresh = self.pinged.is_some_and(|at| now.since(at) < MEASURE_AGAIN);
         if fresh && now.since(self.active) < interval {
             return Verdict::Quiet;
         }
@@ -84,7 +82,7 @@ impl Liveness {
             return Verdict::Stale;
         }
         self.unanswered += 1;
-        self.pinged = now;
+        self.pinged = Some(now);
         Verdict::Ping
     }
 }
@@ -119,11 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn activity_spares_the_ping_once_the_round_trip_is_known() {
+    fn activity_spares_every_ping_but_the_first() {
         let mut liveness = Liveness::new(at(0), SECOND);
         liveness.active(at(900));
         assert_eq!(liveness.fire(at(1000), SECOND, 2), Verdict::Ping);
-        liveness.answered(at(1001));
         liveness.active(at(1900));
         assert_eq!(liveness.fire(at(2000), SECOND, 2), Verdict::Quiet);
         assert_eq!(liveness.fire(at(3000), SECOND, 2), Verdict::Ping);
