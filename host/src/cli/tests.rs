@@ -68,10 +68,7 @@ fn what_contradicts_itself_is_refused_in_nats_servers_words() {
         ),
         (&["--cluster", "nats://h"], "address h: missing port in address"),
         (&["--cluster", "nats://u@h:1"], "expected cluster password to be set"),
-        (
-            &["--cluster", "nats://h:abc"],
-            r#"parse "nats://h:abc": invalid port ":abc" after host"#,
-        ),
+        (&["--cluster", "nats://h:abc"], r#"parse "nats://h:abc": invalid port ":abc" after host"#),
         (
             &["--routes", "nats://a:1"],
             "solicited routes require cluster capabilities, e.g. --cluster",

@@ -135,6 +135,7 @@ fn date(days: i64) -> (i64, u32, u32) {
 }
 
 /// The local zone's fields of a time.
+#[allow(clippy::useless_conversion, reason = "a system's time may have 32 bits only")]
 fn local_fields(seconds: i64) -> Option<libc::tm> {
     let seconds = seconds.try_into().ok()?;
     let mut fields = MaybeUninit::<libc::tm>::zeroed();
@@ -225,9 +226,30 @@ mod tests {
         }
     }
 
+    /// The zone is the process's, so a process of its own is asked.
+    #[test]
+    fn local_time_is_that_of_the_zone_in_the_environment() {
+        const CHILD: &str = "NERVURE_TEST_ZONE";
+        if std::env::var_os(CHILD).is_some() {
+            let text = Civil::local(at(0, 0)).date_time();
+            assert_eq!(text, "1969/12/31 20:30:00");
+            return;
+        }
+        let name = "log::stamp::tests::local_time_is_that_of_the_zone_in_the_environment";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(CHILD, "1")
+            .env("TZ", "XXX3:30")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+
     #[test]
     fn fractions_are_as_long_as_needed() {
-        let rows = [(0, "Z"), (500_000_000, ".5Z"), (737_122_808, ".737122808Z"), (1000, ".000001Z")];
+        let rows =
+            [(0, "Z"), (500_000_000, ".5Z"), (737_122_808, ".737122808Z"), (1000, ".000001Z")];
         for (nanos, end) in rows {
             let text = Civil::utc(at(1, nanos)).rfc3339();
             assert_eq!(text, format!("1970-01-01T00:00:01{end}"));

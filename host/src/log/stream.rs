@@ -39,8 +39,8 @@ struct Queue {
 struct Waiting {
     bytes: Vec<u8>,
     lost: u64,
-    /// The thread has taken bytes and not yet written them all.
-    writing: bool,
+    /// How many bytes the thread has taken and not yet written all of.
+    writing: usize,
     /// The destination refused for good.
     broken: bool,
     /// The [`Stream`] is dropped.
@@ -77,8 +77,8 @@ impl Stream {
             return Admission::Refused;
         }
         // A line that is larger than the whole queue goes alone rather than never.
-        let room = MAX_WAITING.saturating_sub(waiting.bytes.len());
-        if len + NOTICE > room && !waiting.bytes.is_empty() {
+        let used = waiting.bytes.len() + waiting.writing;
+        if used > 0 && used + len + NOTICE > MAX_WAITING {
             waiting.lost += 1;
             return Admission::Refused;
         }
@@ -111,7 +111,7 @@ impl Flush {
     pub(super) fn wait(&self, patience: Duration) {
         let until = Instant::now() + patience;
         let mut waiting = self.0.lock();
-        while !waiting.broken && (waiting.writing || !waiting.bytes.is_empty()) {
+        while !waiting.broken && (waiting.writing > 0 || !waiting.bytes.is_empty()) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -137,7 +137,7 @@ fn run(queue: &Queue, mut destination: File) {
             waiting = queue.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut waiting.bytes, &mut batch);
-        waiting.writing = true;
+        waiting.writing = batch.len();
         drop(waiting);
 
         let result = write_all(&mut destination, &batch);
@@ -147,7 +147,7 @@ fn run(queue: &Queue, mut destination: File) {
         }
 
         let mut waiting = queue.lock();
-        waiting.writing = false;
+        waiting.writing = 0;
         waiting.broken = result.is_err();
         let (done, over) = (waiting.broken || waiting.bytes.is_empty(), waiting.broken);
         if over {
