@@ -4,7 +4,7 @@
 //! only after `=`, the first word that is no flag ends the flags, and of a flag given twice the
 //! last one counts (reference, config-and-operations.md 3.1). General command line libraries
 //! cannot express `-DV` beside `-D` and `-ms` beside `-m`, so this is written by hand over one
-//! table, [`table::FLAGS`], which also yields the usage text.
+//! table, `table::FLAGS`, which also yields the usage text.
 //!
 //! The way of a start: [`Program::of`] the invoked name, [`parse`] the words, then
 //! [`crate::config`] reads the file that [`Flags::config`] names, and [`Flags::apply`] lays the
