@@ -6,4 +6,5 @@ pub mod log;
 pub mod monitor;
 pub mod net;
 pub mod options;
+pub mod process;
 pub mod server;

@@ -1,188 +1,246 @@
 //! The `nervure` binary: command line in, server up, signals obeyed.
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use nervure::cli::{self, Command};
-use nervure::log::{Level, Logger};
-use nervure::options::Options;
-use nervure::server::{COMPATIBLE_VERSION, Server};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use nervure::cli::{self, Command, Flags, NATS_VERSION, Program};
+use nervure::config;
+use nervure::log::Logger;
+use nervure::options::{Listen, Options};
+use nervure::process::{self, Address, Ports, PortsFile, Signal, Signals};
+use nervure::server::Server;
+
+type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let program = program();
-    match cli::parse(std::env::args().skip(1)) {
-        Ok(Command::Version) => {
-            println!("{program}: v{COMPATIBLE_VERSION}");
-            ExitCode::SUCCESS
-        }
-        Ok(Command::Help) => {
-            println!("{}", cli::usage(&program));
-            ExitCode::SUCCESS
-        }
-        Ok(Command::Check(options)) => {
-            let file = options.config_file.unwrap_or_default();
-            eprintln!("{program}: configuration file {} is valid", file.display());
-            ExitCode::SUCCESS
-        }
-        Ok(Command::Run(options)) => run(&program, *options),
+    let argv0 = std::env::args_os().next().unwrap_or_else(|| OsString::from("nervure"));
+    let program = Program::of(&argv0);
+    let command = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
         Err(error) => {
-            eprintln!("{program}: {error}");
+            // Nobody is left to tell when these streams are closed.
+            let _ = error.report(program, &mut std::io::stdout(), &mut std::io::stderr());
+            return ExitCode::FAILURE;
+        }
+    };
+    let done: Result<(), String> = match command {
+        Command::Version => say(&program.version_line()),
+        Command::Help => say(&program.usage()),
+        Command::HelpTls => say(&program.tls_help()),
+        Command::Signal { command, target } => {
+            process::send_signal(program, &command, &target).map_err(|error| error.to_string())
+        }
+        Command::CheckConfig(flags) => check(program, &flags),
+        Command::Run(flags) => options(&flags).and_then(|options| run(&argv0, &flags, options)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            if !text.is_empty() {
+                eprintln!("{}: {text}", program.name());
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-/// The name the binary was started under: as `nats-server` it is taken for one.
-fn program() -> String {
-    let name = std::env::args_os().next().map(std::path::PathBuf::from);
-    let name = name.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
-    name.unwrap_or("nervure").to_owned()
+#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
+fn say(text: &str) -> Result<(), String> {
+    print!("{text}");
+    Ok(())
 }
 
-fn run(program: &str, options: Options) -> ExitCode {
+fn check(program: Program, flags: &Flags) -> Result<(), String> {
+    let Some(file) = &flags.config else {
+        return Err(
+            "must specify [-c, --config] option to check configuration file syntax".to_owned()
+        );
+    };
+    let options = config::load(file).map_err(|error| error.to_string())?;
+    let (name, digest) = (program.name(), options.config_digest);
+    eprintln!("{name}: configuration file {} is valid ({digest})", file.display());
+    Ok(())
+}
+
+/// Defaults, then the file, then the flags.
+fn options(flags: &Flags) -> Result<Options, String> {
+    let mut options = match &flags.config {
+        Some(file) => config::load(file).map_err(|error| error.to_string())?,
+        None => Options::default(),
+    };
+    flags.apply(&mut options).map_err(|error| error.to_string())?;
+    config::validate(&options).map_err(|error| error.to_string())?;
+    Ok(options)
+}
+
+/// Runs a server to its end. An empty error has been logged already.
+fn run(argv0: &OsString, flags: &Flags, options: Options) -> Result<(), String> {
+    let log = match Logger::open(&options.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("{}", error.startup_line());
+            return Err(String::new());
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let log = Logger::new(&options.log);
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(program, options, &log)),
+        Ok(runtime) => runtime.block_on(serve(argv0, flags, options, &log)),
         Err(error) => Err(error.into()),
     };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log.write(Level::Fatal, format_args!("{error}"));
-            ExitCode::FAILURE
-        }
+    if let Err(error) = &served {
+        log.fatal(format_args!("{error}"));
     }
+    log.flush(Duration::from_millis(200));
+    served.map_err(|_| String::new())
 }
 
 async fn serve(
-    program: &str,
+    argv0: &OsString,
+    flags: &Flags,
     options: Options,
     log: &Logger,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    log.info(format_args!("Starting {program}"));
-    log.info(format_args!("  Version:  {COMPATIBLE_VERSION}"));
+    log.info(format_args!("Starting nats-server"));
+    log.info(format_args!("  Version:  {NATS_VERSION}"));
+    for warning in &options.not_yet {
+        log.warn(format_args!("{warning}"));
+    }
     if let Some(file) = &options.pid_file {
-        std::fs::write(file, std::process::id().to_string()).map_err(|error| {
-            format!("Could not write pidfile: open {}: {error}", file.display())
+        process::write_pid_file(file).map_err(|error| {
+            let text = process::os_error(&error);
+            format!("Could not write pidfile: open {}: {text}", file.display())
         })?;
     }
-    for warning in &options.not_yet {
-        log.write(Level::Warning, format_args!("{warning}"));
-    }
-    let (grace, total) = (options.lame_duck_grace_period, options.lame_duck_duration);
-    let host = options.listen.host.clone();
-    let websocket = options.websocket.as_ref().map(|ws| (ws.listen.host.clone(), ws.tls.is_some()));
-    let (tls, allow_non_tls) = (options.tls.is_some(), options.allow_non_tls);
-    let http = options.http.as_ref().map(|http| http.host.clone());
-    let config_file = options.config_file.clone();
-    let mut server = Server::builder().options(options).log(log.clone()).start().await?;
-    log.info(format_args!("  Name:     {}", server.info().server_name));
-    log.info(format_args!("  ID:       {}", server.info().server_id));
-    if let (Some(host), Some(address)) = (http, server.http_address()) {
-        let (host, port) = (bracketed(&host), address.port());
-        log.info(format_args!("Starting http monitor on {host}:{port}"));
-    }
-    if let (Some((host, secure)), Some(address)) = (websocket, server.websocket_address()) {
-        let scheme = if secure { "wss" } else { "ws" };
-        let (host, port) = (bracketed(&host), address.port());
-        log.info(format_args!("Listening for websocket clients on {scheme}://{host}:{port}"));
-        if !secure {
-            let warning = "Websocket not configured with TLS. DO NOT USE IN PRODUCTION!";
-            log.write(Level::Warning, format_args!("{warning}"));
+    let mut server = Server::builder().options(options.clone()).log(log.clone()).start().await?;
+    announce(&server, &options, log);
+    let ports = match &options.ports_file_dir {
+        Some(directory) => {
+            let path = PortsFile::path_in(directory, Path::new(argv0));
+            Some(PortsFile::write(path, &ports(&server, &options))?)
         }
-    }
-    let (host, port) = (bracketed(&host), server.address().port());
-    log.info(format_args!("Listening for client connections on {host}:{port}"));
-    if tls {
-        let how = if allow_non_tls { "available" } else { "required" };
-        log.info(format_args!("TLS {how} for client connections"));
-    }
-    log.info(format_args!("Server is ready"));
-    let name = loop {
-        match signals.next().await {
-            HANGUP => {
-                log.info(format_args!("Trapped \"{HANGUP}\" signal"));
-                reload(config_file.as_deref(), &server, log);
-            }
-            name => break name,
-        }
+        None => None,
     };
-    log.info(format_args!("Trapped \"{name}\" signal"));
-    if name == LAME_DUCK {
-        log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
-        tokio::select! {
-            () = server.lame_duck(grace, total) => {}
-            () = signals.interrupted() => {}
-        }
-    }
+    obey(&mut signals, &mut server, flags, &options, log).await;
     log.info(format_args!("Initiating Shutdown..."));
     server.shutdown().await;
+    if let Some(ports) = ports {
+        ports.remove()?;
+    }
     log.info(format_args!("Server Exiting.."));
     Ok(())
 }
 
-/// An IPv6 address in the brackets that keep it apart from a port.
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+/// The lines that tools wait for, in the order they rely on.
+fn announce(server: &Server, options: &Options, log: &Logger) {
+    log.info(format_args!("  Name:     {}", server.info().server_name));
+    log.info(format_args!("  ID:       {}", server.info().server_id));
+    if let Some(file) = &options.config_file {
+        let digest = &options.config_digest;
+        log.info(format_args!("Using configuration file: {} ({digest})", file.display()));
+    }
+    if let (Some(http), Some(address)) = (&options.http, server.http_address()) {
+        let host = bracketed(http);
+        log.info(format_args!("Starting http monitor on {host}:{}", address.port()));
+    }
+    if let (Some(websocket), Some(address)) = (&options.websocket, server.websocket_address()) {
+        let scheme = if websocket.tls.is_some() { "wss" } else { "ws" };
+        let (host, port) = (bracketed(&websocket.listen), address.port());
+        log.info(format_args!("Listening for websocket clients on {scheme}://{host}:{port}"));
+        if websocket.tls.is_none() {
+            log.warn(format_args!("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!"));
+        }
+    }
+    let (host, port) = (bracketed(&options.listen), server.address().port());
+    log.info(format_args!("Listening for client connections on {host}:{port}"));
+    if options.tls.is_some() {
+        let how = if options.allow_non_tls { "available" } else { "required" };
+        log.info(format_args!("TLS {how} for client connections"));
+    }
+    log.info(format_args!("Server is ready"));
 }
 
-/// Reads the command line and the file again. What only a restart can change stays as it is.
-fn reload(file: Option<&std::path::Path>, server: &Server, log: &Logger) {
-    let failed = |text: &dyn std::fmt::Display| {
-        let what = "Failed to reload server configuration";
-        log.write(Level::Error, format_args!("{what}: {text}"));
+/// A host as log lines show it: IPv6 in brackets, apart from the port.
+fn bracketed(listen: &Listen) -> String {
+    let host = &listen.host;
+    if host.contains(':') { format!("[{host}]") } else { host.clone() }
+}
+
+fn ports(server: &Server, options: &Options) -> Ports {
+    let secure = |tls: bool, yes, no| if tls { yes } else { no };
+    let tls = options.tls.is_some();
+    let wss = options.websocket.as_ref().is_some_and(|ws| ws.tls.is_some());
+    let address = |scheme, addr| Address { scheme, addr };
+    Ports {
+        nats: Some(address(secure(tls, "tls", "nats"), server.address())),
+        monitoring: server.http_address().map(|addr| address("http", addr)),
+        cluster: None,
+        profile: None,
+        websocket: server.websocket_address().map(|addr| address(secure(wss, "wss", "ws"), addr)),
+    }
+}
+
+/// Obeys signals until one of them ends the server.
+async fn obey(
+    signals: &mut Signals,
+    server: &mut Server,
+    flags: &Flags,
+    options: &Options,
+    log: &Logger,
+) {
+    loop {
+        let signal = signals.next().await;
+        log.info(format_args!("Trapped \"{}\" signal", signal.name()));
+        match signal {
+            Signal::Interrupt | Signal::Terminate => return,
+            Signal::Reopen => log.reopen(),
+            Signal::Reload => reload(server, flags, log),
+            Signal::LameDuck => {
+                log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
+                let (grace, total) = (options.lame_duck_grace_period, options.lame_duck_duration);
+                let leaving = async {
+                    let closing = async {
+                        tokio::time::sleep(grace).await;
+                        log.info(format_args!("Closing existing clients"));
+                        std::future::pending::<()>().await;
+                    };
+                    tokio::select! {
+                        () = server.lame_duck(grace, total) => {}
+                        () = closing => {}
+                    }
+                };
+                tokio::pin!(leaving);
+                loop {
+                    tokio::select! {
+                        () = &mut leaving => return,
+                        // Only an interrupt ends lame duck mode early.
+                        signal = signals.next() => if signal == Signal::Interrupt { return },
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads the file again, under the same flags.
+fn reload(server: &Server, flags: &Flags, log: &Logger) {
+    let failed = |text: &str| {
+        log.error(format_args!("Failed to reload server configuration: {text}"));
     };
-    if file.is_none() {
-        let text = "can only reload config when a file is provided using -c or --config";
-        return failed(&text);
+    if flags.config.is_none() {
+        return failed("can only reload config when a file is provided using -c or --config");
     }
-    match cli::parse(std::env::args().skip(1)) {
-        Ok(Command::Run(options)) => {
-            server.reconfigure(&options);
-            log.info(format_args!("Reloaded server configuration"));
-        }
-        Ok(_) => {}
-        Err(error) => failed(&error),
-    }
-}
-
-/// What SIGHUP is called in the log.
-const HANGUP: &str = "hangup";
-
-/// What SIGUSR2 is called in the log.
-const LAME_DUCK: &str = "user defined signal 2";
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    lame_duck: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            lame_duck: signal(SignalKind::user_defined2())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for a signal, and names it.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminated",
-            _ = self.lame_duck.recv() => LAME_DUCK,
-            _ = self.hangup.recv() => HANGUP,
-        }
-    }
-
-    /// Only an interrupt ends lame duck mode early.
-    async fn interrupted(&mut self) {
-        self.interrupt.recv().await;
+    match options(flags) {
+        Ok(options) => match log.set_options(&options.log) {
+            Ok(()) => {
+                server.reconfigure(&options);
+                let digest = &options.config_digest;
+                log.info(format_args!("Reloaded server configuration ({digest})"));
+            }
+            Err(error) => failed(&error.to_string()),
+        },
+        Err(text) => failed(text.trim_end()),
     }
 }

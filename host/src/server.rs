@@ -7,11 +7,12 @@
 
 mod gate;
 mod shard_loop;
+mod status;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
 use nervure_core::settings::{Auth, Settings};
@@ -22,15 +23,15 @@ use tokio::sync::mpsc;
 
 use self::gate::{Gate, GateKind};
 use self::shard_loop::{Command, ShardHandle};
+use self::status::{Changing, Status};
+use crate::cli::NATS_VERSION;
 use crate::log::Logger;
-use crate::monitor::{self, Status};
+use crate::monitor::Monitor;
 use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::net::ws::WsRules;
 use crate::options::{HandshakeFirst, Listen, Options, WebsocketOptions};
-
-/// The level of nats-server this server is compatible with.
-pub const COMPATIBLE_VERSION: &str = "2.15.1";
+use crate::process::{CpuMeter, cpu_time};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +66,10 @@ pub enum StartError {
 #[derive(Debug, Default)]
 pub struct Builder {
     options: Options,
-    log: Logger,
+    log: Option<Logger>,
 }
 
 /// A running server. Dropping it stops it without waiting; [`Server::shutdown`] waits.
-#[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     websocket_address: Option<SocketAddr>,
@@ -78,6 +78,8 @@ pub struct Server {
     shared: Arc<Shared>,
     shards: Vec<ShardHandle>,
     acceptors: Vec<tokio::task::JoinHandle<()>>,
+    monitor: Option<tokio::task::JoinHandle<()>>,
+    status: Arc<Status>,
 }
 
 impl Server {
@@ -103,6 +105,10 @@ impl Server {
 
     /// Puts limits, ways in and trace of `options` into force; listeners stay as they are.
     pub fn reconfigure(&self, options: &Options) {
+        self.status.change(|changing| {
+            changing.options = options.clone();
+            changing.loaded = SystemTime::now();
+        });
         let settings = Arc::new(settings(options));
         for shard in &self.shards {
             shard.send(Command::Reconfigure(settings.clone()));
@@ -123,6 +129,7 @@ impl Server {
     /// the last one is gone.
     pub async fn lame_duck(&mut self, grace: Duration, total: Duration) {
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
+        self.status.change(|changing| changing.leaving = true);
         for shard in &self.shards {
             shard.send(Command::LameDuck { grace, total });
         }
@@ -147,6 +154,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.monitor.iter().for_each(tokio::task::JoinHandle::abort);
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
@@ -165,7 +173,7 @@ impl Builder {
     /// Tells this log what happens.
     #[must_use]
     pub fn log(mut self, log: Logger) -> Self {
-        self.log = log;
+        self.log = Some(log);
         self
     }
 
@@ -177,6 +185,7 @@ impl Builder {
     /// When the port cannot be listened on, or the system refuses threads or entropy.
     pub async fn start(self) -> Result<Server, StartError> {
         let options = self.options;
+        let log = self.log.unwrap_or_else(Logger::discard);
         if options.proxy_protocol {
             return Err(StartError::Unsupported("proxy_protocol is not served yet: remove it"));
         }
@@ -189,7 +198,7 @@ impl Builder {
         };
         let shared = Shared::new(count);
         let settings = Arc::new(settings(&options));
-        let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &self.log)?;
+        let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
         let info = server_info(&options, address.port());
         let mut acceptors = Vec::new();
@@ -215,15 +224,43 @@ impl Builder {
             },
         };
         acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
-        let mut http_address = None;
-        if let Some(http) = &options.http {
-            let listener = bind(http)?;
+        let (mut http_address, mut http_port, mut http) = (None, 0, None);
+        if let Some(listen) = &options.http {
+            let listener = bind(listen)?;
             let address = listener.local_addr()?;
             http_address = Some(address);
-            let status = Status::new(shared.clone(), info.clone(), options.clone(), address.port());
-            acceptors.push(tokio::spawn(monitor::serve(listener, Arc::new(status))));
+            http_port = address.port();
+            http = Some(listener);
         }
-        Ok(Server { address, websocket_address, http_address, info, shared, shards, acceptors })
+        let now = Instant::now();
+        let status = Arc::new(Status {
+            shared: shared.clone(),
+            info: info.clone(),
+            http_port,
+            shards: count,
+            started: (now, SystemTime::now()),
+            changing: Mutex::new(Changing {
+                options: options.clone(),
+                loaded: SystemTime::now(),
+                leaving: false,
+                cpu: CpuMeter::new(now, cpu_time()),
+            }),
+        });
+        let monitor = http.map(|listener| {
+            let monitor = Monitor::new(status.clone(), &options.http_base_path, log.clone());
+            tokio::spawn(Arc::new(monitor).serve(listener))
+        });
+        Ok(Server {
+            address,
+            websocket_address,
+            http_address,
+            info,
+            shared,
+            shards,
+            acceptors,
+            monitor,
+            status,
+        })
     }
 }
 
@@ -316,7 +353,7 @@ fn server_info(options: &Options, port: u16) -> ServerInfo {
     ServerInfo {
         server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
         server_id: id,
-        version: COMPATIBLE_VERSION.to_owned(),
+        version: NATS_VERSION.to_owned(),
         go: format!("nervure {}", env!("CARGO_PKG_VERSION")),
         host,
         port,

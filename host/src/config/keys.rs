@@ -117,7 +117,7 @@ fn top_level(key: &str, value: &Value, options: &mut Options) -> Result<(), Stri
         "http_port" | "monitor_port" => {
             let port = port(integer(value)?, 0)?;
             let on = integer(value)? != 0;
-            options.http = on.then(|| Listen { host: options.listen.host.clone(), port });
+            options.http = on.then(|| Listen { host: String::new(), port });
         }
         "http_base_path" => options.http_base_path = text(value)?,
         "max_connections" | "max_conn" => {
@@ -353,7 +353,7 @@ pub(super) fn listen(value: &Value, current: &Listen) -> Result<Listen, String> 
 }
 
 /// `host[:port]`; port 0 is the listener's.
-pub(crate) fn advertise(text: &str) -> Result<Listen, String> {
+pub(super) fn advertise(text: &str) -> Result<Listen, String> {
     match text.rsplit_once(':') {
         Some((host, number)) => {
             let port = number.parse().map_err(|_| format!("could not parse port {number:?}"))?;

@@ -9,12 +9,10 @@ mod keys;
 pub mod parse;
 pub mod value;
 
-pub(crate) use self::keys::advertise;
-
 use std::path::Path;
 
 use self::parse::Source;
-use self::value::Position;
+use self::value::{Kind, Position, Value};
 use crate::options::Options;
 
 /// Files and environment of this process.
@@ -36,7 +34,7 @@ impl Source for System {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("open {path}: {error}")]
+    #[error("open {path}: {}", crate::process::os_error(error))]
     Open {
         /// The path as given.
         path: String,
@@ -73,9 +71,45 @@ pub fn load_from(path: &str, source: &dyn Source) -> Result<Options, ConfigError
     let text =
         source.read(path).map_err(|error| ConfigError::Open { path: path.to_owned(), error })?;
     let tree = parse::parse(&text, path, source)?;
-    let mut options = Options { config_file: Some(path.into()), ..Options::default() };
+    let mut options = Options {
+        config_file: Some(path.into()),
+        config_digest: digest(&tree),
+        ..Options::default()
+    };
     keys::apply(&tree, &mut options).map_err(ConfigError::Keys)?;
     Ok(options)
+}
+
+/// `sha256:` of the meaning of a file: its tree as compact JSON with sorted keys and a line feed
+/// (config-and-operations.md 1.7).
+fn digest(tree: &Value) -> String {
+    use sha2::Digest as _;
+    use std::fmt::Write as _;
+    let mut json = String::new();
+    for character in json_of(tree).to_string().chars() {
+        match character {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                // Writing to a String cannot fail.
+                let _ = write!(json, "\\u{:04x}", u32::from(character));
+            }
+            other => json.push(other),
+        }
+    }
+    json.push('\n');
+    let hash = sha2::Sha256::digest(json.as_bytes());
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+fn json_of(value: &Value) -> serde_json::Value {
+    match &value.kind {
+        Kind::Map(entries) => entries.iter().map(|(key, v)| (key.clone(), json_of(v))).collect(),
+        Kind::Array(elements) => elements.iter().map(json_of).collect(),
+        Kind::String(text) => text.as_str().into(),
+        Kind::Integer(number) => (*number).into(),
+        Kind::Float(number) => (*number).into(),
+        Kind::Boolean(on) => (*on).into(),
+    }
 }
 
 /// Checks what only the whole can tell, flags included.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::parse::{Source, parse};
-use super::value::{Kind, Value};
-use super::{ConfigError, load_from};
+use super::{ConfigError, json_of, load_from};
 use crate::options::Options;
 
 #[derive(Default)]
@@ -19,17 +18,6 @@ impl Source for Fake {
 
     fn variable(&self, name: &str) -> Option<String> {
         self.0.get(format!("${name}").as_str()).map(|text| (*text).to_owned())
-    }
-}
-
-fn json(value: &Value) -> serde_json::Value {
-    match &value.kind {
-        Kind::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), json(v))).collect(),
-        Kind::Array(elements) => elements.iter().map(json).collect(),
-        Kind::String(text) => text.as_str().into(),
-        Kind::Integer(number) => (*number).into(),
-        Kind::Float(number) => (*number).into(),
-        Kind::Boolean(on) => (*on).into(),
     }
 }
 
@@ -83,7 +71,7 @@ fn samples_of_the_language_mean_what_nats_server_takes_them_for() {
     for (text, expected) in samples {
         let value = parse(text, "f", &Fake::default()).unwrap_or_else(|e| panic!("{text:?}: {e}"));
         let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
-        assert_eq!(json(&value), expected, "{text:?}");
+        assert_eq!(json_of(&value), expected, "{text:?}");
     }
 }
 
@@ -125,7 +113,7 @@ fn includes_and_variables_come_from_the_source_and_do_not_run_in_circles() {
     ]));
     let read = |path: &str| parse(&fake.read(path).unwrap(), path, &fake);
     let expected = serde_json::json!({"a": 5, "b": 5, "c": 8000});
-    assert_eq!(json(&read("conf/main").unwrap()), expected);
+    assert_eq!(json_of(&read("conf/main").unwrap()), expected);
     assert!(read("conf/self").unwrap_err().message.contains("include itself"));
     assert!(parse("a: $LOOP", "f", &fake).unwrap_err().message.contains("cycle"));
 }

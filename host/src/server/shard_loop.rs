@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use nervure_core::link::Endpoint;
+use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
 use super::gate::{Entry, Gate};
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
 
@@ -274,7 +275,7 @@ impl Driver {
                         let _ = sibling.send(Command::Wake);
                     }
                 }
-                Output::Notice(notice) => self.log.notice(&notice),
+                Output::Notice(notice) => log_notice(&self.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {
                         self.timer.notify_one();
@@ -394,6 +395,17 @@ impl Driver {
             conn.linger(LAST_FLUSH).await;
         }
     }
+}
+
+/// Writes what the core noticed about a link, at the level nats-server gives it.
+fn log_notice(log: &Logger, notice: &Notice) {
+    let level = match &notice.event {
+        Event::Opened | Event::Closed(_) => Level::Debug,
+        Event::Misbehaved(_) | Event::Refused(_) => Level::Error,
+        Event::SlowConsumer(_) | Event::Stalled(_) => Level::Info,
+        Event::Traced(..) => Level::Trace,
+    };
+    log.log(level, format_args!("{} - {}", notice.label, notice.event));
 }
 
 #[derive(Clone, Copy)]
