@@ -17,29 +17,17 @@ const HARMLESS: &[&str] = &[
     "feature_flags",
     "https",
     "https_port",
-    "log_file",
-    "log_max_num",
-    "log_size_limit",
-    "logfile",
-    "logfile_max_num",
-    "logfile_size_limit",
-    "logtime_utc",
     "max_closed_clients",
-    "max_traced_msg_len",
     "no_sublist_cache",
     "no_sys_acc",
     "no_system",
     "no_system_account",
-    "ports_file_dir",
     "prof_block_rate",
     "prof_port",
     "reconnect_error_reports",
     "remote_syslog",
     "server_metadata",
-    "server_tags",
     "syslog",
-    "trace_headers",
-    "trace_verbose",
     "write_timeout",
 ];
 
@@ -112,6 +100,17 @@ fn top_level(key: &str, value: &Value, options: &mut Options) -> Result<(), Stri
         "debug" => options.log.debug = boolean(value)?,
         "trace" => options.log.trace = boolean(value)?,
         "logtime" => options.log.logtime = boolean(value)?,
+        "trace_verbose" => options.log.trace_verbose = boolean(value)?,
+        "trace_headers" => options.log.trace_headers = boolean(value)?,
+        "max_traced_msg_len" => options.log.max_traced_msg_len = size(value)?,
+        "logtime_utc" => options.log.logtime_utc = boolean(value)?,
+        "log_file" | "logfile" => options.log.file = Some(PathBuf::from(text(value)?)),
+        "log_size_limit" | "logfile_size_limit" => {
+            options.log.size_limit = u64::try_from(integer(value)?).unwrap_or(0);
+        }
+        "log_max_num" | "logfile_max_num" => options.log.max_num = size(value)?,
+        "ports_file_dir" => options.ports_file_dir = Some(PathBuf::from(text(value)?)),
+        "server_tags" => options.tags = tags(value)?,
         "pid_file" | "pidfile" => options.pid_file = Some(PathBuf::from(text(value)?)),
         "http" => options.http = Some(listen(value, &options.listen)?),
         "http_port" | "monitor_port" => {
@@ -170,6 +169,15 @@ fn top_level(key: &str, value: &Value, options: &mut Options) -> Result<(), Stri
         _ => return Err(format!("unknown field {key:?}")),
     }
     Ok(())
+}
+
+/// A string or a list of them, trimmed and in lower case.
+fn tags(value: &Value) -> Result<Vec<String>, String> {
+    let tag = |value| text(value).map(|tag| tag.trim().to_lowercase());
+    match &value.kind {
+        Kind::Array(elements) => elements.iter().map(tag).collect(),
+        _ => Ok(vec![tag(value)?]),
+    }
 }
 
 fn authorization(value: &Value, options: &mut Options) -> Result<(), String> {
