@@ -128,7 +128,11 @@ impl Server {
     /// Tells clients to leave and closes them between `grace` and `total` from now. Returns when
     /// the last one is gone.
     pub async fn lame_duck(&mut self, grace: Duration, total: Duration) {
-        self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
+        // Who hears that we leave must not get in again.
+        for acceptor in self.acceptors.drain(..) {
+            acceptor.abort();
+            let _ = acceptor.await;
+        }
         self.status.change(|changing| changing.leaving = true);
         for shard in &self.shards {
             shard.send(Command::LameDuck { grace, total });

