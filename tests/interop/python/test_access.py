@@ -103,9 +103,7 @@ TLS_TRANSPORTS = pytest.mark.parametrize("transport", ["tls", "wss"], indirect=T
 
 
 @TLS_TRANSPORTS
-async def test_client_with_a_trusted_certificate_is_let_in(
-    mutual, transport, certificates, subject
-):
+async def test_client_with_a_trusted_certificate_is_let_in(mutual, transport, certificates, subject):
     peers = Peers(mutual, transport, client_context(certificates, "client"))
     client = await peers.connect()
     subscription = await client.subscribe(subject)
@@ -122,13 +120,10 @@ async def test_client_certificate_is_demanded(mutual, transport, certificates, i
 
 
 @TLS_TRANSPORTS
-async def test_client_refuses_a_server_of_another_authority(
-    brokers, transport, certificates
-):
+async def test_client_refuses_a_server_of_another_authority(brokers, transport, certificates):
     context = client_context(certificates, ca="stranger")
     peers = Peers(brokers(True, "none"), transport, context)
     await peers.assert_refused("CERTIFICATE_VERIFY_FAILED")
-
 
 
 async def test_plain_client_does_not_get_past_a_tls_server(brokers, certificates):
