@@ -44,7 +44,7 @@ pub enum SyntaxError {
         /// Line of the reference.
         line: u32,
         /// What is wrong in the value.
-        cause: Box<SyntaxError>,
+        cause: Box<Self>,
     },
     /// An environment variable refers to itself.
     #[error("variable reference cycle for '{0}'")]

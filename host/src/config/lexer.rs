@@ -103,11 +103,6 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
-    /// Goes back to an offset on the same line.
-    pub(super) fn rewind(&mut self, offset: usize) {
-        self.at = offset;
-    }
-
     /// Text from an offset to here.
     pub(super) fn since(&self, offset: usize) -> String {
         String::from_utf8_lossy(self.text.get(offset..self.at).unwrap_or_default()).into_owned()

@@ -5,68 +5,53 @@ use super::error::SyntaxError;
 use super::lexer::{Lexed, Lexer, is_blank, is_newline};
 use super::value::Value;
 
-/// What a leading digit turned out to begin.
+/// What a leading digit or minus turned out to begin.
 pub(super) enum Number {
     /// A complete value.
     Value(Value),
-    /// A bare word; nothing of it has been taken.
-    Word,
+    /// A bare word that begins like this; the rest of it is still to be read.
+    Word(String),
 }
 
-/// Reads a value whose first character is a digit. `in_array` makes `]` end an integer, which
-/// nats-server misses; a size before `]` stays a word as it is there.
+/// Reads a value whose first character is a digit or a minus. `in_array` makes `]` end an integer,
+/// which nats-server misses; a size before `]` stays a word as it is there.
 pub(super) fn number(lexer: &mut Lexer<'_>, in_array: bool) -> Lexed<Number> {
     let start = lexer.offset();
+    let negative = lexer.peek() == Some('-');
+    if negative {
+        lexer.bump();
+        if !lexer.peek().is_some_and(|c| c.is_ascii_digit()) {
+            let dot = lexer.peek() == Some('.');
+            return Err(lexer.unexpected(|got| {
+                if dot {
+                    "Floats must start with a digit, not '.'.".to_owned()
+                } else {
+                    format!("Expected a digit but got '{got}'.")
+                }
+            }));
+        }
+    }
+    let digits = lexer.offset();
     lexer.bump_while(|c| c.is_ascii_digit());
     match lexer.peek() {
-        c if ends(c) || (in_array && c == Some(']')) => {
-            integer(&lexer.since(start)).map(Number::Value)
-        }
+        c if negative || ends(c) || (in_array && c == Some(']')) => match c {
+            Some('.') => decimal(lexer, start).map(Number::Value),
+            Some(c) if power(c).is_some() => sized(lexer, start),
+            // Anything ends a negative integer.
+            _ => integer(&lexer.since(start)).map(Number::Value),
+        },
         Some('.') => decimal(lexer, start).map(Number::Value),
-        Some('-') if lexer.offset() - start == 4 => date(lexer, start).map(Number::Value),
+        Some('-') if lexer.offset() - digits == 4 => date(lexer, start).map(Number::Value),
         Some('-') => {
             lexer.bump();
             Err(lexer.error("All ISO8601 dates must be in full Zulu form."))
         }
-        Some(c) if power(c).is_some() => {
-            if let Some(value) = sized(lexer, start, ends)? {
-                return Ok(Number::Value(value));
-            }
-            lexer.rewind(start);
-            Ok(Number::Word)
-        }
+        Some(c) if power(c).is_some() => sized(lexer, start),
         _ => {
-            lexer.rewind(start);
-            Ok(Number::Word)
+            // The character that makes it a word belongs to it, whatever it is.
+            lexer.bump();
+            Ok(Number::Word(lexer.since(start)))
         }
-    }
-}
-
-/// Reads a value whose first character is a minus.
-pub(super) fn negative(lexer: &mut Lexer<'_>) -> Lexed<Value> {
-    let start = lexer.offset();
-    lexer.bump();
-    if !lexer.peek().is_some_and(|c| c.is_ascii_digit()) {
-        let dot = lexer.peek() == Some('.');
-        return Err(lexer.unexpected(|got| {
-            if dot {
-                "Floats must start with a digit, not '.'.".to_owned()
-            } else {
-                format!("Expected a digit but got '{got}'.")
-            }
-        }));
-    }
-    lexer.bump_while(|c| c.is_ascii_digit());
-    match lexer.peek() {
-        Some('.') => {
-            fraction(lexer)?;
-            float(&lexer.since(start))
-        }
-        Some(c) if power(c).is_some() => match sized(lexer, start, |_| true)? {
-            Some(value) => Ok(value),
-            None => integer(&lexer.since(start)),
-        },
-        _ => integer(&lexer.since(start)),
     }
 }
 
@@ -87,19 +72,15 @@ fn power(letter: char) -> Option<u32> {
     })
 }
 
-/// A size letter follows the digits. `None` when the whole is no size after all.
-fn sized(
-    lexer: &mut Lexer<'_>,
-    start: usize,
-    ends: impl Fn(Option<char>) -> bool,
-) -> Lexed<Option<Value>> {
+/// A size letter follows the digits: a size, or after all a word.
+fn sized(lexer: &mut Lexer<'_>, start: usize) -> Lexed<Number> {
     let digits = lexer.since(start);
-    let Some(power) = lexer.bump().and_then(power) else { return Ok(None) };
+    let power = lexer.bump().and_then(power);
     let unit_start = lexer.offset();
     lexer.bump_while(|c| matches!(c, 'b' | 'B' | 'i' | 'I'));
-    if !ends(lexer.peek()) {
-        return Ok(None);
-    }
+    let Some(power) = power.filter(|_| ends(lexer.peek())) else {
+        return Ok(Number::Word(lexer.since(start)));
+    };
     let base: i64 = match lexer.since(unit_start).to_ascii_lowercase().as_str() {
         "" => 1000,
         "b" | "i" | "ib" => 1024,
@@ -114,7 +95,8 @@ fn sized(
     let number: i64 = digits.parse().map_err(|_| SyntaxError::IntegerRange(digits.clone()))?;
     let factor = base.checked_pow(power).ok_or_else(out_of_range)?;
     // nats-server lets the product wrap around; nothing can depend on that.
-    number.checked_mul(factor).map(|size| Some(Value::Int(size))).ok_or_else(out_of_range)
+    let size = number.checked_mul(factor).ok_or_else(out_of_range)?;
+    Ok(Number::Value(Value::Int(size)))
 }
 
 fn integer(text: &str) -> Lexed<Value> {

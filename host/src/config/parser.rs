@@ -150,7 +150,7 @@ impl Parser<'_, '_> {
                     self.lexer.bump();
                     return Err(self.lexer.error("Unexpected array value terminator ','."));
                 }
-                None => return Err(self.lexer.error("Unexpected EOF processing array.")),
+                None => return Err(self.unfinished(Context::Array)),
                 Some(_) => {}
             }
             nodes.push(self.value(Context::Array, None)?);
@@ -180,6 +180,9 @@ impl Parser<'_, '_> {
             None => self.lexer.bare_key(),
             Some(quote) => {
                 let Some(key) = self.lexer.raw_quoted(quote) else {
+                    if context == Context::Top {
+                        return Err(self.lexer.error("Unexpected EOF."));
+                    }
                     let kind = if quote == '"' { "double quoted" } else { "quoted" };
                     return Err(self
                         .lexer
@@ -210,6 +213,9 @@ impl Parser<'_, '_> {
 
     /// From the key's end to the value's start.
     fn before_value(&mut self, context: Context, quoted: bool) -> Lexed<()> {
+        if context == Context::Map && !quoted && self.lexer.peek().is_none() {
+            return Err(self.lexer.error("Unexpected EOF processing map key."));
+        }
         self.lexer.bump_while(char::is_whitespace);
         match self.lexer.peek() {
             Some('=' | ':') => {
@@ -225,10 +231,7 @@ impl Parser<'_, '_> {
                 }
                 Ok(())
             }
-            None if context == Context::Top => Err(SyntaxError::Incomplete(self.lexer.pos())),
-            None if context == Context::Map && !quoted => {
-                Err(self.lexer.error("Unexpected EOF processing map key."))
-            }
+            None if context != Context::Map => Err(SyntaxError::Incomplete(self.lexer.pos())),
             _ => Ok(()),
         }
     }
@@ -251,28 +254,30 @@ impl Parser<'_, '_> {
                 Some(text) => Value::String(text),
                 None => return Err(self.lexer.error("Unexpected EOF.")),
             },
-            Some('-') => number::negative(&mut self.lexer)?,
             Some('.') => {
                 self.lexer.bump();
-                return Err(self.lexer.error("Floats must start with a digit, not '.'."));
+                return Err(self.lexer.error("Floats must start with a digit"));
             }
             Some(',') if context == Context::Map => {
                 self.lexer.bump();
                 return Err(self.lexer.error("Unexpected map value terminator \",\"."));
             }
-            Some(c) if c.is_ascii_digit() => {
+            Some(c) if c.is_ascii_digit() || c == '-' => {
                 match number::number(&mut self.lexer, context == Context::Array)? {
                     Number::Value(value) => value,
-                    Number::Word => return self.word(&start, pos),
+                    Number::Word(begun) => {
+                        let rest = self.lexer.bare_word()?;
+                        Value::String(begun + &rest.text)
+                    }
                 }
             }
-            _ => return self.word(&start, pos),
+            _ => return self.word(context, &start, pos),
         };
         Ok(Node::new(value, pos))
     }
 
     /// A bare word: string, boolean or variable. It starts at `start`, its value belongs to `pos`.
-    fn word(&mut self, start: &Pos, pos: Pos) -> Lexed<Node> {
+    fn word(&mut self, context: Context, start: &Pos, pos: Pos) -> Lexed<Node> {
         let word = self.lexer.bare_word()?;
         if !word.escaped {
             for (text, value) in [
@@ -291,6 +296,11 @@ impl Parser<'_, '_> {
             if let Some(name) = word.text.strip_prefix('$')
                 && !name.starts_with("2a$")
             {
+                let pos = match context {
+                    // An element's place is after its opening character, here the `$`.
+                    Context::Array => Pos { column: pos.column.saturating_add(1), ..pos },
+                    _ => pos,
+                };
                 return variables::resolve(self, name, start.line, pos);
             }
         }
@@ -341,9 +351,6 @@ impl Parser<'_, '_> {
                 "Expected a top-level value to end with a new line, comment or EOF, but got \
                  '{got}' instead."
             ),
-            Context::Wrapper if c.is_none() => {
-                format!("Expected a block-level to end with a '}}', but got '{got}' instead.")
-            }
             Context::Wrapper => format!(
                 "Expected a block-level value to end with a new line, comment or EOF, but got \
                  '{got}' instead."

@@ -38,8 +38,19 @@ pub enum ValidateError {
     #[error("websocket requires TLS configuration")]
     WebsocketTls,
     /// An allowed origin is no URL.
-    #[error("unable to parse allowed origin: {0}")]
-    Origin(String),
+    #[error("unable to parse allowed origin: parse {origin:?}: {reason}")]
+    Origin {
+        /// As configured.
+        origin: String,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// An allowed origin is a URL that no browser sends.
+    #[error(
+        "unable to parse allowed origin {0:?}: allowed origins must be absolute URLs with http or \
+         https scheme"
+    )]
+    OriginScheme(String),
     /// The listener has a single user or token, the server a list of users.
     #[error("websocket authentication {0} not compatible with presence of users/nkeys")]
     WebsocketAuth(&'static str),
@@ -52,6 +63,9 @@ pub enum ValidateError {
     /// A header the server sets itself.
     #[error("websocket: invalid header {0:?} not allowed")]
     Header(String),
+    /// A header of a kind the server sets itself.
+    #[error("websocket: invalid header {0:?}, \"Sec-WebSocket-\" prefix not allowed")]
+    HeaderPrefix(String),
     /// There are no users one of whom it could be.
     #[error("no_auth_user: {0:?} present, but users/nkeys are not defined")]
     NoAuthUserWithoutUsers(String),
@@ -115,7 +129,7 @@ fn validate_websocket(
         return Err(ValidateError::WebsocketTls);
     }
     for origin in &websocket.allowed_origins {
-        origin_host(origin).map_err(ValidateError::Origin)?;
+        validate_origin(origin)?;
     }
     if let Some(auth) = &websocket.auth {
         let server_has_list = !server.users.is_empty() && !server.single_user;
@@ -141,33 +155,45 @@ fn validate_websocket(
     }
     for (name, _) in &websocket.headers {
         let lower = name.to_ascii_lowercase();
-        if RESERVED_HEADERS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+        if RESERVED_HEADERS.contains(&lower.as_str()) {
             return Err(ValidateError::Header(name.clone()));
+        }
+        if lower.starts_with("sec-websocket-") {
+            return Err(ValidateError::HeaderPrefix(name.clone()));
         }
     }
     Ok(())
 }
 
-/// Host and port of an origin URL; the error is nats-server's text without its beginning.
-fn origin_host(origin: &str) -> Result<(), String> {
-    let bad = |reason: &str| Err(format!("parse {origin:?}: {reason}"));
+/// Checks that an origin is an absolute URL a browser may name.
+fn validate_origin(origin: &str) -> Result<(), ValidateError> {
+    let bad = |reason: &str| {
+        Err(ValidateError::Origin { origin: origin.to_owned(), reason: reason.to_owned() })
+    };
     if origin.is_empty() {
         return bad("empty url");
     }
     if origin.contains(|c: char| c.is_ascii_control()) {
         return bad("net/url: invalid control character in URL");
     }
-    let Some((scheme, rest)) = origin.split_once("://") else {
+    let Some((scheme, rest)) = origin.split_once(':') else {
         return bad("invalid URI for request");
     };
     if scheme.is_empty() {
         return bad("missing protocol scheme");
     }
+    let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let Some(rest) = rest.strip_prefix("//").filter(|_| http) else {
+        return Err(ValidateError::OriginScheme(origin.to_owned()));
+    };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let port = authority
-        .rsplit_once(':')
-        .filter(|(host, _)| !host.starts_with('[') || host.ends_with(']'))
-        .map_or("", |(_, port)| port);
+    if authority.contains(' ') {
+        return bad("invalid character \" \" in host name");
+    }
+    let port = match authority.rsplit_once(':') {
+        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => port,
+        _ => "",
+    };
     if port.bytes().all(|b| b.is_ascii_digit()) {
         Ok(())
     } else {

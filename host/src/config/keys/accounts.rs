@@ -58,7 +58,7 @@ const LIMITS: Block<()> = Block {
         now(&["max_payload", "max_pay"], Kind::Int(skip)),
         now(&["max_leafnodes", "max_leafs"], Kind::Int(skip)),
     ],
-    unknown: |name| format!("Unknown field \"{name}\" parsing account limits"),
+    unknown: |name| format!("Unknown field {name:?} parsing account limits"),
 };
 
 const EXPORT: Block<()> = Block::new(&[

@@ -330,7 +330,7 @@ const CALLOUT: Block<Callout> = Block {
             }),
         ),
     ],
-    unknown: |name| format!("Unknown field \"{name}\" parsing authorization callout"),
+    unknown: |name| format!("Unknown field {name:?} parsing authorization callout"),
 };
 
 /// A list of names; says whether there are any.

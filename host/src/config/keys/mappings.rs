@@ -1,7 +1,9 @@
 //! Subject mappings (reference section 2.4): checked as far as their form goes; the transforms in
 //! them are the core's.
 
-use super::super::value::{Node, Value};
+use std::collections::HashMap;
+
+use super::super::value::{Node, Pos, Value};
 use super::permissions::valid_subject;
 use super::{Block, Decoder, Entry, Kind, now, skip};
 
@@ -46,19 +48,19 @@ const DESTINATION: Block<Destination> = Block {
         ),
         now(&["cluster"], Kind::String(|d, text| d.cluster = text)),
     ],
-    unknown: |name| format!("Unknown field \"{name}\" for mapping destination"),
+    unknown: |name| format!("Unknown field {name:?} for mapping destination"),
 };
 
 impl Decoder<'_> {
     /// A map from source subjects to destinations.
-    pub(super) fn mappings(&mut self, node: &Node) {
-        let Value::Map(map) = &*node.value else {
-            return self.wrong_type(node, "map[string]interface {}");
+    pub(super) fn mappings(&mut self, block: &Node) {
+        let Value::Map(map) = &*block.value else {
+            return self.wrong_type(block, "map[string]interface {}");
         };
         for (name, node) in map.iter() {
             let entry = Entry { name, node };
             if !valid_subject(name) {
-                self.error(&node.pos, format!("Subject {name:?} is not a valid subject"));
+                self.error(&block.pos, format!("Subject {name:?} is not a valid subject"));
                 continue;
             }
             match entry.value() {
@@ -83,19 +85,17 @@ impl Decoder<'_> {
     }
 
     fn destinations(&mut self, entry: &Entry<'_>, items: &[Node]) {
-        let mut totals: Vec<(String, i64)> = Vec::new();
+        let mut totals: HashMap<String, i64> = HashMap::new();
         for item in items {
             if !matches!(&*item.value, Value::Map(_)) {
                 self.error(&item.pos, "Expected an entry for the mapping destination");
                 continue;
             }
             let Some((cluster, weight)) = self.destination(item, &item.pos) else { continue };
-            match totals.iter_mut().find(|(name, _)| *name == cluster) {
-                Some((_, total)) => *total += weight,
-                None => totals.push((cluster, weight)),
-            }
+            let total = totals.entry(cluster).or_default();
+            *total = total.saturating_add(weight);
         }
-        if totals.iter().any(|(_, total)| *total > 100) {
+        if totals.values().any(|total| *total > 100) {
             let source = entry.name;
             self.error(
                 entry.pos(),
@@ -105,11 +105,7 @@ impl Decoder<'_> {
     }
 
     /// A destination map: its cluster and weight.
-    fn destination(
-        &mut self,
-        node: &Node,
-        pos: &super::super::value::Pos,
-    ) -> Option<(String, i64)> {
+    fn destination(&mut self, node: &Node, pos: &Pos) -> Option<(String, i64)> {
         let before = self.errors.len();
         let mut out = Destination::default();
         self.walk_node(&DESTINATION, &mut out, node);

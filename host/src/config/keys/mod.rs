@@ -27,6 +27,10 @@ use super::error::ConfigError;
 use super::value::{Map, Node, Pos, Value};
 use super::{Loaded, Source};
 
+/// Most errors, warnings or notes that are kept of one configuration. A map that is wrong and used
+/// as a variable many times would make many more than its file has lines.
+const MAX_REPORTS: usize = 10_000;
+
 /// Decodes a configuration tree; files that keys name are looked at through `source`.
 pub(super) fn decode(root: &Map, source: &dyn Source) -> Result<Loaded, ConfigError> {
     let mut decoder =
@@ -52,7 +56,7 @@ struct Block<T: 'static> {
 impl<T> Block<T> {
     /// With nats-server's usual text for unknown keys.
     const fn new(keys: &'static [Key<T>]) -> Self {
-        Self { keys, unknown: |name| format!("unknown field \"{name}\"") }
+        Self { keys, unknown: |name| format!("unknown field {name:?}") }
     }
 }
 
@@ -145,17 +149,22 @@ fn conversion(value: &Value, wanted: &str) -> String {
 
 impl Decoder<'_> {
     fn error(&mut self, pos: &Pos, text: impl std::fmt::Display) {
-        self.errors.push(format!("{pos}: {text}"));
+        self.bare_error(format!("{pos}: {text}"));
     }
 
     /// An error that nats-server reports without its place.
     fn bare_error(&mut self, text: impl Into<String>) {
-        self.errors.push(text.into());
+        if self.errors.len() < MAX_REPORTS {
+            self.errors.push(text.into());
+        }
     }
 
     fn warn(&mut self, entry: &Entry<'_>, reason: impl std::fmt::Display) {
+        if self.warnings.len() >= MAX_REPORTS {
+            return;
+        }
         let (pos, name) = (entry.pos(), entry.name);
-        self.warnings.push(format!("{pos}: invalid use of field \"{name}\": {reason}"));
+        self.warnings.push(format!("{pos}: invalid use of field {name:?}: {reason}"));
     }
 
     fn wrong_type(&mut self, node: &Node, wanted: &str) {
@@ -242,6 +251,9 @@ impl Decoder<'_> {
 
     /// Notes that a key is not acted upon yet.
     fn later(&mut self, entry: &Entry<'_>) {
+        if self.not_yet.len() >= MAX_REPORTS {
+            return;
+        }
         let (pos, name) = (entry.pos(), entry.name);
         self.not_yet.push(format!("{pos}: \"{name}\" is accepted but not yet acted upon"));
     }

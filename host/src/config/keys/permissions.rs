@@ -20,14 +20,14 @@ const BLOCK: Block<Permissions> = Block {
         now(&["sub", "subscribe", "export"], Kind::Custom(subscribe)),
         now(&["allow_responses", "publish_allow_responses"], Kind::Custom(responses)),
     ],
-    unknown: |name| format!("Unknown field \"{name}\" parsing permissions"),
+    unknown: |name| format!("Unknown field {name:?} parsing permissions"),
 };
 
 const SIDE: Block<Side> = Block {
     keys: &[now(&["allow"], Kind::Custom(subjects)), now(&["deny"], Kind::Custom(subjects))],
     unknown: |name| {
         format!(
-            "Unknown field name \"{name}\" parsing subject permissions, only 'allow' or 'deny' \
+            "Unknown field name {name:?} parsing subject permissions, only 'allow' or 'deny' \
              are permitted"
         )
     },
@@ -38,7 +38,7 @@ const RESPONSES: Block<()> = Block {
         now(&["max", "max_msgs", "max_messages", "max_responses"], Kind::Int(skip)),
         now(&["expires", "expiration", "ttl"], Kind::Custom(expires)),
     ],
-    unknown: |name| format!("Unknown field \"{name}\" parsing permissions"),
+    unknown: |name| format!("Unknown field {name:?} parsing permissions"),
 };
 
 #[derive(Default)]
@@ -172,7 +172,12 @@ impl Decoder<'_> {
 
 /// A key that holds a permission map which is checked only.
 pub(super) const fn checked<T>(names: &'static [&'static str]) -> Key<T> {
-    now(names, Kind::Custom(|decoder, _, entry| drop(decoder.permissions(entry.node))))
+    now(
+        names,
+        Kind::Custom(|decoder, _, entry| {
+            decoder.permissions(entry.node);
+        }),
+    )
 }
 
 /// Routes have no replies to count.

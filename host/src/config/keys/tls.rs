@@ -63,7 +63,8 @@ struct Draft {
     allow_insecure: bool,
     verify_and_map: bool,
     insecure: bool,
-    check_known_urls: bool,
+    /// The block belongs to a listener whose peers' URLs are known.
+    known_urls: bool,
 }
 
 /// A finished `tls` block.
@@ -113,11 +114,18 @@ const BLOCK: Block<Draft> = Block {
         ),
         later(
             &["verify_cert_and_check_known_urls"],
-            Kind::BoolElse(
-                "error parsing tls config, expected 'verify_cert_and_check_known_urls' to be a \
-                 boolean",
-                |t, on| t.check_known_urls = on,
-            ),
+            Kind::Custom(|decoder, t, entry| match entry.value() {
+                Value::Bool(true) if !t.known_urls => decoder.error(
+                    entry.pos(),
+                    "verify_cert_and_check_known_urls not supported in this context",
+                ),
+                Value::Bool(_) => {}
+                _ => decoder.error(
+                    entry.pos(),
+                    "error parsing tls config, expected 'verify_cert_and_check_known_urls' to be \
+                     a boolean",
+                ),
+            }),
         ),
         now(
             &["insecure"],
@@ -169,7 +177,7 @@ const BLOCK: Block<Draft> = Block {
             }),
         ),
     ],
-    unknown: |name| format!("error parsing tls config, unknown field \"{name}\""),
+    unknown: |name| format!("error parsing tls config, unknown field {name:?}"),
 };
 
 fn certs(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) {
@@ -191,7 +199,7 @@ fn certs(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) {
                     "key_file" => &mut key,
                     _ => {
                         decoder.unknown(&Entry { name, node }, |name| {
-                            format!("error parsing tls certs config, unknown field \"{name}\"")
+                            format!("error parsing tls certs config, unknown field {name:?}")
                         });
                         return;
                     }
@@ -405,12 +413,12 @@ impl Decoder<'_> {
     /// peers' URLs are known.
     pub(super) fn tls(&mut self, node: &Node, known_urls: bool) -> Option<Tls> {
         let before = self.errors.len();
-        let mut draft = Draft::default();
+        let mut draft = Draft { known_urls, ..Draft::default() };
         if !self.walk_node(&BLOCK, &mut draft, node) {
             return None;
         }
         if self.errors.len() == before
-            && let Err(text) = self.tls_files(&mut draft, known_urls)
+            && let Err(text) = self.tls_files(&mut draft)
         {
             self.error(&node.pos, text);
         }
@@ -418,10 +426,7 @@ impl Decoder<'_> {
         Some(Tls { options: draft.tls, verify_and_map: draft.verify_and_map })
     }
 
-    fn tls_files(&self, draft: &mut Draft, known_urls: bool) -> Result<(), String> {
-        if draft.check_known_urls && !known_urls {
-            return Err("verify_cert_and_check_known_urls not supported in this context".to_owned());
-        }
+    fn tls_files(&self, draft: &mut Draft) -> Result<(), String> {
         let insecure: Vec<&str> = draft
             .tls
             .cipher_suites

@@ -133,7 +133,7 @@ const KEYS: &[Key<Draft>] = &[
     now(&["https_port"], Kind::Int(|d, port| d.https_port = port)),
     now(&["http_base_path"], Kind::String(|d, text| d.options.http_base_path = text)),
     // Who may connect.
-    now(&["authorization"], Kind::Custom(|decoder, d, entry| authorization(decoder, d, entry))),
+    now(&["authorization"], Kind::Custom(authorization)),
     later(
         &["accounts"],
         Kind::Custom(|decoder, d, entry| accounts::read(decoder, &mut d.accounts, entry)),
@@ -285,6 +285,14 @@ fn server_name(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) {
 }
 
 fn server_tags(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) {
+    if let Value::Array(items) = entry.value()
+        && items.iter().any(|item| !matches!(&*item.value, Value::String(_)))
+    {
+        return decoder.error(
+            entry.pos(),
+            "error parsing tags: unsupported type *conf.token where string is expected",
+        );
+    }
     if let Some(tags) = decoder.string_list("tags", entry.node) {
         let tags = tags.into_iter().map(|tag| tag.trim().to_lowercase());
         out.options.tags = tags.filter(|tag| !tag.is_empty()).collect();
