@@ -58,7 +58,11 @@ fn check(program: Program, flags: &Flags) -> Result<(), String> {
             "must specify [-c, --config] option to check configuration file syntax".to_owned()
         );
     };
-    let options = config::load(file).map_err(|error| error.to_string())?;
+    let loaded = config::load(file).map_err(|error| error.to_string())?;
+    if !loaded.warnings.is_empty() {
+        return Err(format!("{}\n", loaded.warnings.join("\n")));
+    }
+    let options = loaded.options;
     let (name, digest) = (program.name(), options.config_digest);
     eprintln!("{name}: configuration file {} is valid ({digest})", file.display());
     Ok(())
@@ -67,7 +71,11 @@ fn check(program: Program, flags: &Flags) -> Result<(), String> {
 /// Defaults, then the file, then the flags.
 fn options(flags: &Flags) -> Result<Options, String> {
     let mut options = match &flags.config {
-        Some(file) => config::load(file).map_err(|error| error.to_string())?,
+        Some(file) => {
+            let loaded = config::load(file).map_err(|error| error.to_string())?;
+            loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            loaded.options
+        }
         None => Options::default(),
     };
     flags.apply(&mut options).map_err(|error| error.to_string())?;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use nervure_core::Limits;
 
-/// Where to listen. Port 0 asks the system for a free one (`-1` in files and flags).
+/// Where to listen. Port 0 asks the system for a free one (`-1` in files and flags). In an address
+/// that is advertised, port 0 stands for the listener's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// Host text as configured; it is shown in log lines and INFO.
@@ -82,6 +83,8 @@ pub struct Options {
 pub struct AuthOptions {
     /// Users with passwords. A single `user`/`password` pair is a list of one.
     pub users: Vec<User>,
+    /// `users` holds the single `user`/`password` pair and not a list.
+    pub single_user: bool,
     /// The token, when that is the way in.
     pub token: Option<String>,
     /// The user that connections without credentials become.
@@ -153,7 +156,8 @@ pub struct WebsocketOptions {
     pub listen: Listen,
     /// `host[:port]` told to clients instead.
     pub advertise: Option<Listen>,
-    /// TLS; `None` is `no_tls: true`.
+    /// TLS; `None` is `no_tls: true`. A block without certificates was not configured at all and
+    /// does not pass validation.
     pub tls: Option<TlsOptions>,
     /// Origins must equal the Host header.
     pub same_origin: bool,

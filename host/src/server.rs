@@ -30,7 +30,7 @@ use crate::monitor::Monitor;
 use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::net::ws::WsRules;
-use crate::options::{HandshakeFirst, Listen, Options, WebsocketOptions};
+use crate::options::{AuthOptions, HandshakeFirst, Listen, Options, WebsocketOptions};
 use crate::process::{CpuMeter, cpu_time};
 
 /// Why a server did not start.
@@ -323,31 +323,50 @@ async fn accept(
     }
 }
 
+/// Whether a configured secret is a bcrypt hash.
+fn is_hash(secret: &str) -> bool {
+    ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|mark| secret.starts_with(mark))
+}
+
 /// What the core has to obey.
 fn settings(options: &Options) -> Settings {
-    let auth = &options.auth;
-    let enforceable = auth.users.iter().filter(|user| !user.unenforceable);
-    let users: Vec<_> =
-        enforceable.map(|user| (user.name.clone(), user.password.clone())).collect();
+    let websocket = options.websocket.as_ref();
     Settings {
         limits: options.limits.clone(),
-        auth: Auth {
-            required: auth.fail_closed || auth.token.is_some() || !auth.users.is_empty(),
-            users,
-            token: auth.token.clone(),
-            no_auth_user: auth.no_auth_user.clone(),
-        },
-        websocket_ping_interval: options.websocket.as_ref().and_then(|ws| ws.ping_interval),
+        auth: auth(&options.auth),
+        websocket_auth: websocket.and_then(|ws| ws.auth.as_ref()).map(auth),
+        websocket_auth_timeout: websocket.and_then(|ws| ws.auth_timeout),
+        websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
         trace: options.log.trace,
-        ..Settings::default()
     }
+}
+
+/// The ways in that can be checked. The others stay shut: users with rules that cannot be
+/// enforced yet, and hashed secrets, which must not be taken for the secrets themselves.
+fn auth(options: &AuthOptions) -> Auth {
+    let usable = options.users.iter().filter(|user| !user.unenforceable);
+    let users: Vec<(String, String)> = usable
+        .filter(|user| !is_hash(&user.password))
+        .map(|user| (user.name.clone(), user.password.clone()))
+        .collect();
+    let known = |name: &String| users.iter().any(|(user, _)| user == name);
+    Auth {
+        required: is_required(options),
+        token: options.token.clone().filter(|token| !is_hash(token)),
+        no_auth_user: options.no_auth_user.clone().filter(known),
+        users,
+    }
+}
+
+fn is_required(options: &AuthOptions) -> bool {
+    options.fail_closed || options.token.is_some() || !options.users.is_empty()
 }
 
 fn server_info(options: &Options, port: u16) -> ServerInfo {
     let id = nkeys::KeyPair::new_server().public_key();
     let auth = &options.auth;
-    let required = auth.fail_closed || auth.token.is_some() || !auth.users.is_empty();
+    let required = is_required(auth);
     let (host, port) = match &options.client_advertise {
         Some(advertise) => {
             (advertise.host.clone(), if advertise.port == 0 { port } else { advertise.port })
