@@ -193,6 +193,9 @@ impl Builder {
         if options.proxy_protocol {
             return Err(StartError::Unsupported("proxy_protocol is not served yet: remove it"));
         }
+        if options.https.is_some() {
+            return Err(StartError::Unsupported("https monitoring is not served yet: use http"));
+        }
         let tls = options.tls.as_ref().map(TlsServer::from_options).transpose()?;
         let listener = bind(&options.listen)?;
         let address = listener.local_addr()?;
