@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nervure::cli::{self, Command, Flags, NATS_VERSION, Program};
 use nervure::config;
@@ -208,17 +208,7 @@ async fn obey(
             Signal::LameDuck => {
                 log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
                 let (grace, total) = (options.lame_duck_grace_period, options.lame_duck_duration);
-                let leaving = async {
-                    let closing = async {
-                        tokio::time::sleep(grace).await;
-                        log.info(format_args!("Closing existing clients"));
-                        std::future::pending::<()>().await;
-                    };
-                    tokio::select! {
-                        () = server.lame_duck(grace, total) => {}
-                        () = closing => {}
-                    }
-                };
+                let leaving = leave(server, grace, total, log);
                 tokio::pin!(leaving);
                 loop {
                     tokio::select! {
@@ -228,6 +218,25 @@ async fn obey(
                     }
                 }
             }
+        }
+    }
+}
+
+/// Lame duck mode until the last client is gone, with its one log line in between.
+async fn leave(server: &mut Server, grace: Duration, total: Duration, log: &Logger) {
+    let begun = Instant::now();
+    let closing = || log.info(format_args!("Closing existing clients"));
+    let mut leaving = std::pin::pin!(server.lame_duck(grace, total));
+    tokio::select! {
+        () = &mut leaving => {
+            // The last client went in the very moment the grace period ended.
+            if begun.elapsed() >= grace {
+                closing();
+            }
+        }
+        () = tokio::time::sleep(grace) => {
+            closing();
+            leaving.await;
         }
     }
 }
