@@ -24,8 +24,6 @@ pub enum Event {
     Refused(String),
     /// The link did not take what was sent to it.
     SlowConsumer(SlowConsumer),
-    /// A producer waited this many milliseconds for slow consumers.
-    Stalled(u64),
     /// One unit of the protocol, inbound (`true`) or outbound.
     Traced(bool, String),
 }
@@ -54,7 +52,6 @@ impl core::fmt::Display for Event {
                 "Slow Consumer Detected: WriteDeadline of {}s exceeded with {bytes} total bytes.",
                 *millis as f64 / 1000.0
             ),
-            Self::Stalled(millis) => write!(f, "Producer was stalled for a total of {millis}ms"),
             Self::Traced(true, text) => write!(f, "<<- {text}"),
             Self::Traced(false, text) => write!(f, "->> {text}"),
         }

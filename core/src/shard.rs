@@ -14,7 +14,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 
 use crate::counters::{Counters, Totals};
-use crate::id::{LinkId, ShardId};
+use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{DEFAULT_CAPACITY, Interest, MatchCache, Matches};
 use crate::link::{Endpoint, Link, Phase, Verdict, ping_interval};
 use crate::notice::{Event, Notice, SlowConsumer};
@@ -98,6 +98,7 @@ pub(crate) struct Pass {
     pub(crate) out_msgs: u64,
     pub(crate) out_bytes: u64,
     pub(crate) stall_millis: u64,
+    /// The link that is being read: the one to slow down.
     pub(crate) publisher: Option<LinkId>,
 }
 
@@ -113,6 +114,9 @@ pub struct Shard {
     pub(crate) pool: BufferPool,
     pub(crate) effects: Effects,
     pub(crate) outboxes: Box<[Batch]>,
+    /// Room for the members of other shards that one message's queue groups chose: the member and
+    /// its group's place in the plan.
+    pub(crate) picks: Vec<(SubId, usize)>,
     pub(crate) rng: fastrand::Rng,
     pub(crate) hasher: FixedState,
     pub(crate) pass: Pass,
@@ -125,7 +129,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Shard number `id` of the server behind `shared`. All its chance comes from `seed`.
+    /// Shard number `id` of the server behind `shared`, which must be one of those it was made
+    /// for. All the shard's chance comes from `seed`.
     pub fn new(id: ShardId, shared: Arc<Shared>, settings: Arc<Settings>, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let hasher = FixedState::with_seed(rng.u64(..));
@@ -141,6 +146,7 @@ impl Shard {
             pool: BufferPool::default(),
             effects: Effects::default(),
             outboxes,
+            picks: Vec::new(),
             rng,
             hasher,
             pass: Pass::default(),
@@ -198,6 +204,7 @@ impl Shard {
         let mut rules = link.rules(&settings);
         let mut input = bytes;
         self.active = false;
+        self.pass.publisher = Some(id);
         loop {
             match parser.next(&mut input, &rules) {
                 Ok(Some(op)) => {
@@ -506,8 +513,12 @@ impl Shard {
     }
 
     fn collect(&mut self) {
+        let own = usize::from(self.id.0);
+        if self.shared.mailboxes[own].is_empty() {
+            return;
+        }
         let shared = self.shared.clone();
-        let mailbox = &shared.mailboxes[usize::from(self.id.0)];
+        let mailbox = &shared.mailboxes[own];
         let mut inbox = std::mem::take(&mut self.inbox);
         if mailbox.collect(&mut inbox) {
             for batch in &inbox {

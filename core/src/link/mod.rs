@@ -1,8 +1,8 @@
 //! One state machine per kind of peer. Clients now; leafs, routes and gateways get a folder beside
-//! [`client`] with the same file names, so that what differs lies side by side.
+//! `client` with the same file names, so that what differs lies side by side.
 //!
 //! A link is the second room of a message's way: the parser's operations are checked here against
-//! what this peer may say, then go on to the [`router`](crate::router).
+//! what this peer may say, then go on to the router.
 
 pub(crate) mod client;
 mod liveness;
@@ -95,17 +95,6 @@ pub(crate) struct Flags {
     pub(crate) first_pong: bool,
 }
 
-/// What one link moved.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stats {
-    pub(crate) in_msgs: u64,
-    pub(crate) in_bytes: u64,
-    pub(crate) out_msgs: u64,
-    pub(crate) out_bytes: u64,
-    /// Times a producer waited for this link.
-    pub(crate) stalls: u64,
-}
-
 /// One peer.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -122,7 +111,6 @@ pub(crate) struct Link {
     pub(crate) options: Option<Box<ConnectOptions>>,
     pub(crate) identity: Identity,
     pub(crate) liveness: Liveness,
-    pub(crate) stats: Stats,
     /// In the list of links to flush.
     pub(crate) dirty: bool,
     /// Since when the peer takes nothing of what waits for it.
@@ -167,7 +155,6 @@ impl Link {
             options: None,
             identity: Identity::Anonymous,
             liveness: Liveness::new(now, interval),
-            stats: Stats::default(),
             dirty: false,
             blocked_since: None,
             waiting: Vec::new(),

@@ -75,8 +75,6 @@ impl Delivery<'_> {
         let body = self.message.body.as_slice().len();
         let seen = if link.flags.headers { body } else { body - self.message.header_len };
         sub.delivered += 1;
-        link.stats.out_msgs += 1;
-        link.stats.out_bytes += seen as u64;
         let pending = link.outbound.pending();
         if pending > self.limits.max_pending / 4 * 3 {
             if self.limits.no_fast_producer_stall {
@@ -85,7 +83,6 @@ impl Delivery<'_> {
             let full = pending >= self.limits.max_pending;
             self.effects.stall_millis += if full { FULL_STALL_MILLIS } else { STALL_MILLIS };
             self.effects.lagging.push(sub.link);
-            link.stats.stalls += 1;
         }
         if pending + seen > self.limits.max_pending {
             self.effects.overfull.push(sub.link);

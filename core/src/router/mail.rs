@@ -260,13 +260,15 @@ impl Mailbox {
         Posted { wake: !self.full.swap(true, Ordering::AcqRel), crowded }
     }
 
-    /// Takes everything that was left, into `into`, which must be empty. Returns whether there
-    /// was anything. Costs one atomic load when there was not.
+    /// Whether nothing was left since the owner last looked: one atomic load.
     #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.full.load(Ordering::Acquire)
+    }
+
+    /// Takes everything that was left, into `into`, which must be empty. Returns whether there
+    /// was anything.
     pub(crate) fn collect(&self, into: &mut Vec<Batch>) -> bool {
-        if !self.full.load(Ordering::Acquire) {
-            return false;
-        }
         self.full.store(false, Ordering::Release);
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.bytes = 0;

@@ -38,8 +38,20 @@ impl Shard {
     /// counting as one.
     #[inline]
     fn route(&mut self, publisher: LinkId, message: &Publish<'_>) -> usize {
-        let Self { cache, shared, links, subs, pool, effects, outboxes, rng, settings, id, .. } =
-            self;
+        let Self {
+            cache,
+            shared,
+            links,
+            subs,
+            pool,
+            effects,
+            outboxes,
+            picks,
+            rng,
+            settings,
+            id,
+            ..
+        } = self;
         let plan = cache.plan(&shared.interest, message.subject);
         if plan.is_empty() {
             return 0;
@@ -61,11 +73,11 @@ impl Shard {
         if plan.queues.is_empty() && plan.shards.is_empty() {
             return taken;
         }
-        let mut picks: Vec<(SubId, &QueueGroup)> = Vec::new();
-        for group in &plan.queues {
+        picks.clear();
+        for (place, group) in plan.queues.iter().enumerate() {
             match choose(group, *id, rng, &mut delivery) {
                 Choice::Taken => taken += 1,
-                Choice::Elsewhere(sub) => picks.push((sub, group)),
+                Choice::Elsewhere(sub) => picks.push((sub, place)),
                 Choice::Nobody => {}
             }
         }
@@ -73,7 +85,9 @@ impl Shard {
         for (target, outbox) in (0..).map(ShardId).zip(outboxes.iter_mut()) {
             let plain = plan.shards.contains(&target);
             let picks = picks.iter().filter(|(sub, _)| sub.shard == target);
-            let picks = picks.map(|&(sub, group)| Pick { sub, group: &group.name });
+            let picks = picks.filter_map(|&(sub, place)| {
+                plan.queues.get(place).map(|group| Pick { sub, group: &group.name })
+            });
             taken += usize::from(outbox.push(from, 0, plain, picks, message));
         }
         taken
@@ -173,10 +187,7 @@ impl Shard {
                 link.waiting.push(producer);
             }
         }
-        if publisher.is_some() {
-            self.pass.stall_millis += stall_millis;
-            self.pass.publisher = publisher;
-        }
+        self.pass.stall_millis += stall_millis;
         self.effects.ended = ended;
         self.effects.overfull = overfull;
         self.effects.lagging = lagging;

@@ -402,7 +402,7 @@ fn log_notice(log: &Logger, notice: &Notice) {
     let level = match &notice.event {
         Event::Opened | Event::Closed(_) => Level::Debug,
         Event::Misbehaved(_) | Event::Refused(_) => Level::Error,
-        Event::SlowConsumer(_) | Event::Stalled(_) => Level::Info,
+        Event::SlowConsumer(_) => Level::Info,
         Event::Traced(..) => Level::Trace,
     };
     log.log(level, format_args!("{} - {}", notice.label, notice.event));

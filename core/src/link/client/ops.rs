@@ -46,9 +46,8 @@ impl Shard {
                 Flow::Continue(())
             }
             Op::Pong => {
-                let now = self.now;
                 if let Some(link) = self.links.at_mut(slot) {
-                    link.liveness.answered(now);
+                    link.liveness.answered();
                 }
                 Flow::Continue(())
             }
@@ -81,8 +80,6 @@ impl Shard {
         }
         let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
         let (flags, size) = (link.flags, publish.body.as_slice().len() as u64);
-        link.stats.in_msgs += 1;
-        link.stats.in_bytes += size;
         self.pass.in_msgs += 1;
         self.pass.in_bytes += size;
         if flags.pedantic && !subject::is_valid_literal(publish.subject) {
