@@ -10,7 +10,6 @@ mod shard_loop;
 mod status;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -306,7 +305,7 @@ async fn accept(
     shards: Vec<mpsc::UnboundedSender<Command>>,
     gate: Arc<Gate>,
 ) {
-    let next = AtomicUsize::new(0);
+    let mut next = 0;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
@@ -314,8 +313,8 @@ async fn accept(
                 let _ = prepare(&socket);
                 let peer = canonical(peer);
                 let Ok(socket) = socket.into_std() else { continue };
-                let turn = next.fetch_add(1, Ordering::Relaxed) % shards.len().max(1);
-                if let Some(shard) = shards.get(turn) {
+                next = (next + 1) % shards.len().max(1);
+                if let Some(shard) = shards.get(next) {
                     let gate = gate.clone();
                     let _ = shard.send(Command::Connection { socket, peer, gate });
                 }

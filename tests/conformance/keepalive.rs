@@ -62,17 +62,20 @@ fn c117_an_answered_ping_is_forgotten() {
 
 /// PINGs that a client receives in 4.5 seconds while it does something every 300 ms; they are not
 /// answered unless `doing` does.
-fn pings_while(server: &Server, doing: impl Fn(&mut Session)) -> usize {
+fn pings_while(server: &Server, doing: impl Fn(&mut Session)) -> (usize, Duration) {
     let mut session = server.client("");
     session.send("SUB mine 1\r\n").expect_open();
     let end = Instant::now() + Duration::from_millis(4500);
-    let mut pings = 0;
+    let (mut pings, mut pause) = (0, Duration::ZERO);
+    let mut last = Instant::now();
     while Instant::now() < end {
+        pause = pause.max(last.elapsed());
+        last = Instant::now();
         doing(&mut session);
         let heard = session.read_until_silent(Duration::from_millis(300));
         pings += heard.split(|octet| *octet == b'\n').filter(|line| *line == b"PING\r").count();
     }
-    pings
+    (pings, pause)
 }
 
 #[test]
@@ -91,13 +94,15 @@ fn c118_activity_of_the_client_suppresses_pings_and_nothing_else_does() {
         for (what, octets, suppresses) in activities {
             let server = &server;
             scope.spawn(move || {
-                let pings = pings_while(server, |session| {
+                let (pings, pause) = pings_while(server, |session| {
                     session.send(octets);
                 });
-                if suppresses {
+                if suppresses && pause > Duration::from_millis(800) {
+                    // This machine did not let the client be active all the time.
+                    eprintln!("{what}: not judged, activity paused for {pause:?}");
+                } else if suppresses {
                     // The first one is never suppressed: the server wants to know the distance.
-                    // A second one slips through when a busy machine delays the activity.
-                    assert!((1..=2).contains(&pings), "{what}: {pings}");
+                    assert_eq!(pings, 1, "{what}");
                 } else {
                     assert!(pings >= 3, "{what}: {pings}");
                 }

@@ -1,7 +1,6 @@
 //! One thread a shard: the page that carries bytes between sockets and the core.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -83,13 +82,16 @@ pub(super) fn spawn(
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let mut handles = Vec::with_capacity(count);
+    let entropy = ring::rand::SystemRandom::new();
     for (number, commands) in receivers.into_iter().enumerate() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (shared, settings, log) = (shared.clone(), settings.clone(), log.clone());
         let siblings = senders.clone();
-        // The first bytes of a fresh secret key are as good a seed as any.
-        let seed = nkeys::KeyPair::new_server().public_key();
-        let seed = seed.bytes().fold(0u64, |sum, byte| sum.rotate_left(7) ^ u64::from(byte));
+        let seed = u64::from_ne_bytes(
+            ring::rand::generate(&entropy)
+                .map_err(|_| std::io::Error::other("no entropy"))?
+                .expose(),
+        );
         let thread =
             std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
                 let shard = Shard::new(ShardId(number as u16), shared, settings, seed);
@@ -118,9 +120,13 @@ struct State {
     closing: Option<CloseReason>,
 }
 
+/// A slot for a link, and who has it.
+type Place = Option<(LinkId, Rc<Connection>)>;
+
 struct Driver {
     shard: RefCell<Shard>,
-    connections: RefCell<HashMap<LinkId, Rc<Connection>>>,
+    /// By the slot of their link, with the link they belong to.
+    connections: RefCell<Vec<Place>>,
     scratch: RefCell<Box<[u8]>>,
     siblings: Vec<mpsc::UnboundedSender<Command>>,
     start: Instant,
@@ -183,7 +189,10 @@ impl Driver {
         if links * 4 > peak || peak < CROWD {
             return peak.max(links);
         }
-        self.connections.borrow_mut().shrink_to_fit();
+        let mut connections = self.connections.borrow_mut();
+        while connections.pop_if(|last| last.is_none()).is_some() {}
+        connections.shrink_to_fit();
+        drop(connections);
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         #[expect(unsafe_code, reason = "glibc kept over 8 MiB after 10,000 clients had left")]
         // SAFETY: malloc_trim takes no pointers and may be called at any time from any thread.
@@ -256,7 +265,13 @@ impl Driver {
             attention: Notify::new(),
             state: RefCell::default(),
         });
-        self.connections.borrow_mut().insert(id, connection.clone());
+        let mut connections = self.connections.borrow_mut();
+        let slot = id.slot as usize;
+        if connections.len() <= slot {
+            connections.resize_with(slot + 1, || None);
+        }
+        connections[slot] = Some((id, connection.clone()));
+        drop(connections);
         self.drain();
         Some((id, connection))
     }
@@ -287,7 +302,7 @@ impl Driver {
     }
 
     fn change(&self, id: LinkId, change: impl FnOnce(&mut State)) {
-        if let Some(connection) = self.connections.borrow().get(&id) {
+        if let Some(connection) = find(&self.connections.borrow(), id) {
             change(&mut connection.state.borrow_mut());
             connection.attention.notify_one();
         }
@@ -295,9 +310,8 @@ impl Driver {
 
     /// Writes what waits for a link, as much as its socket takes now.
     fn flush(&self, id: LinkId) {
-        let connection = self.connections.borrow().get(&id).cloned();
-        if let Some(connection) = connection
-            && let Err(reason) = self.write(id, &connection)
+        if let Some(connection) = find(&self.connections.borrow(), id)
+            && let Err(reason) = self.write(id, connection)
         {
             let mut state = connection.state.borrow_mut();
             state.closing = state.closing.or(Some(reason));
@@ -384,7 +398,9 @@ impl Driver {
             let _ = tokio::time::timeout(LAST_FLUSH, last).await;
         }
         self.shard.borrow_mut().closed(self.now(), id, reason);
-        self.connections.borrow_mut().remove(&id);
+        if let Some(place) = self.connections.borrow_mut().get_mut(id.slot as usize) {
+            *place = None;
+        }
         self.drain();
         // The command loop may be waiting for the last link.
         self.timer.notify_one();
@@ -398,6 +414,11 @@ impl Driver {
 }
 
 /// Writes what the core noticed about a link, at the level nats-server gives it.
+fn find(connections: &[Place], id: LinkId) -> Option<&Rc<Connection>> {
+    let (of, connection) = connections.get(id.slot as usize)?.as_ref()?;
+    (*of == id).then_some(connection)
+}
+
 fn log_notice(log: &Logger, notice: &Notice) {
     let level = match &notice.event {
         Event::Opened | Event::Closed(_) => Level::Debug,

@@ -92,14 +92,14 @@ const KEYS: &[Key<Draft>] = &[
             d.options.log.trace = on;
         }),
     ),
-    now(
+    later(
         &["trace_headers"],
         Kind::Bool(|d, on| {
             d.options.log.trace_headers = on;
             d.options.log.trace = on;
         }),
     ),
-    now(&["max_traced_msg_len"], Kind::Int(|d, n| d.options.log.max_traced_msg_len = count(n))),
+    later(&["max_traced_msg_len"], Kind::Int(|d, n| d.options.log.max_traced_msg_len = count(n))),
     now(&["logtime"], Kind::Bool(|d, on| d.options.log.logtime = on)),
     now(&["logtime_utc"], Kind::Bool(|d, on| d.options.log.logtime_utc = on)),
     now(&["log_file", "logfile"], Kind::String(|d, text| d.options.log.file = path(text))),
@@ -224,7 +224,7 @@ const KEYS: &[Key<Draft>] = &[
             }
         }),
     ),
-    now(
+    later(
         &["max_closed_clients"],
         Kind::Int(|d, n| {
             if n != 0 {
@@ -248,7 +248,7 @@ const KEYS: &[Key<Draft>] = &[
         &["write_deadline"],
         Kind::Interval(|d, n| set_time(&mut d.options.limits.write_deadline, n)),
     ),
-    now(
+    later(
         &["write_timeout"],
         Kind::Custom(|decoder, d, entry| {
             if let Some(retry) = write_timeout(decoder, entry) {

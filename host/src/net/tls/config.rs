@@ -2,7 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
@@ -16,7 +17,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, RootCertStore, ServerConfig, SupportedCipherSuite, version};
 use thiserror::Error;
 
-use super::{DEFAULT_TIMEOUT, TlsServer};
+use super::{DEFAULT_TIMEOUT, HandshakeRate, TlsServer};
 use crate::net::errno;
 use crate::options::TlsOptions;
 
@@ -177,6 +178,7 @@ impl TlsServer {
             config: Arc::new(config),
             pinned: pins(&options.pinned_certs)?,
             timeout: options.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            rate: Mutex::new(HandshakeRate::new(options.connection_rate_limit, Instant::now())),
         }))
     }
 }

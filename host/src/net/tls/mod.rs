@@ -8,7 +8,7 @@ mod config;
 pub(super) mod tests;
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::server::ParsedCertificate;
@@ -32,6 +32,8 @@ pub struct TlsServer {
     config: Arc<ServerConfig>,
     pinned: Box<[[u8; 32]]>,
     timeout: Duration,
+    /// Shared by all shards; taken once a handshake.
+    rate: Mutex<HandshakeRate>,
 }
 
 impl TlsServer {
@@ -43,6 +45,12 @@ impl TlsServer {
     /// How long a handshake may take.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Whether one more handshake may begin now.
+    fn admits(&self) -> bool {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.admit(Instant::now())
     }
 
     /// Whether the peer's certificate is among the pinned ones. True if none are pinned; false
@@ -72,6 +80,9 @@ pub enum TlsAcceptError {
     /// The first octet is not TLS'. Nothing was read and nothing is sent back.
     #[error("tls: first record does not look like a TLS handshake")]
     NotTls,
+    /// More handshakes began within a second than the listener allows.
+    #[error("connection rate limit exceeded")]
+    Throttled,
     /// The peer's certificate is not pinned.
     #[error("certificate not pinned")]
     NotPinned,
@@ -107,6 +118,7 @@ pub(super) async fn handshake(
     server: &TlsServer,
 ) -> Result<Box<ServerConnection>, TlsAcceptError> {
     match peek_first(stream).await? {
+        First::Tls if !server.admits() => return Err(TlsAcceptError::Throttled),
         First::Tls => {}
         First::Other(_) => return Err(TlsAcceptError::NotTls),
         First::Closed => return Err(TlsAcceptError::Closed),
