@@ -6,11 +6,12 @@
 //! room on its own.
 
 mod gate;
+mod placement;
 mod shard_loop;
 mod status;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use self::gate::{Gate, GateKind};
+use self::placement::Placement;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
 use crate::cli::NATS_VERSION;
@@ -206,6 +208,9 @@ impl Builder {
         let settings = Arc::new(settings(&options));
         let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        let runtimes = shards.iter().map(ShardHandle::runtime);
+        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
+        let placement = Arc::new(Mutex::new(placement));
         let info = server_info(&options, address.port());
         let mut acceptors = Vec::new();
         let mut websocket_address = None;
@@ -213,7 +218,12 @@ impl Builder {
             let listener = bind(&websocket.listen)?;
             websocket_address = Some(listener.local_addr()?);
             let gate = websocket_gate(&options, websocket, &info, listener.local_addr()?.port())?;
-            acceptors.push(tokio::spawn(accept(listener, senders.clone(), Arc::new(gate))));
+            acceptors.push(tokio::spawn(accept(
+                listener,
+                senders.clone(),
+                placement.clone(),
+                Arc::new(gate),
+            )));
         }
         let tcp = options.tls.as_ref();
         let gate = Gate {
@@ -229,7 +239,7 @@ impl Builder {
                 allow_non_tls: options.allow_non_tls,
             },
         };
-        acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
+        acceptors.push(tokio::spawn(accept(listener, senders, placement, Arc::new(gate))));
         let (mut http_address, mut http_port, mut http) = (None, 0, None);
         if let Some(listen) = &options.http {
             let listener = bind(listen)?;
@@ -299,13 +309,13 @@ fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
     Ok(TcpListener::from_std(bound)?)
 }
 
-/// Hands connections to the shards in turn.
+/// Hands connections to shards.
 async fn accept(
     listener: TcpListener,
     shards: Vec<mpsc::UnboundedSender<Command>>,
+    placement: Arc<Mutex<Placement>>,
     gate: Arc<Gate>,
 ) {
-    let mut next = 0;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
@@ -313,8 +323,10 @@ async fn accept(
                 let _ = prepare(&socket);
                 let peer = canonical(peer);
                 let Ok(socket) = socket.into_std() else { continue };
-                next = (next + 1) % shards.len().max(1);
-                if let Some(shard) = shards.get(next) {
+                let mut placement = placement.lock().unwrap_or_else(PoisonError::into_inner);
+                let shard = placement.next(Instant::now());
+                drop(placement);
+                if let Some(shard) = shards.get(shard) {
                     let gate = gate.clone();
                     let _ = shard.send(Command::Connection { socket, peer, gate });
                 }
