@@ -213,7 +213,7 @@ impl Process<'_> {
             match signal {
                 Signal::Interrupt | Signal::Terminate => return,
                 Signal::Reopen => log.reopen(),
-                Signal::Reload => match self.reload(server, &options) {
+                Signal::Reload => match self.reload(server, &options).await {
                     Ok(reloaded) => options = reloaded,
                     Err(text) => {
                         log.error(format_args!("Failed to reload server configuration: {text}"));
@@ -238,14 +238,14 @@ impl Process<'_> {
     }
 
     /// Reads the file again, under the same flags; gives back what is in force now.
-    fn reload(&mut self, server: &mut Server, old: &Options) -> Result<Options, String> {
+    async fn reload(&mut self, server: &mut Server, old: &Options) -> Result<Options, String> {
         if self.flags.config.is_none() {
             let text = "can only reload config when a file is provided using -c or --config";
             return Err(text.to_owned());
         }
         // Warnings of the file were for the start (observed on nats-server 2.15.1).
         let (new, _) = options(self.flags).map_err(|text| text.trim_end().to_owned())?;
-        server.reconfigure(&new).map_err(|error| error.to_string())?;
+        server.reconfigure(&new).await.map_err(|error| error.to_string())?;
         for warning in &new.not_yet {
             self.log.warn(format_args!("{warning}"));
         }

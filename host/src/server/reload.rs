@@ -6,12 +6,16 @@
 //! new settings; what those mean for open links is the core's.
 
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::sync::oneshot;
+
 use super::gate::Gate;
-use super::shard_loop::Command;
+use super::shard_loop::{Command, ShardHandle};
 use super::{Server, StartError, describe, settings};
 use crate::log::OpenError;
 use crate::net::tls::TlsServer;
@@ -40,12 +44,13 @@ pub enum ReloadError {
 
 impl Server {
     /// Puts `options` into force and logs what they change. Certificates are read again in any
-    /// case. A port that is left to the system stays the one it has chosen.
+    /// case. A port that is left to the system stays the one it has chosen. Returns when every
+    /// shard obeys.
     ///
     /// # Errors
     ///
     /// See [`ReloadError`]; the old options stay in force.
-    pub fn reconfigure(&mut self, options: &Options) -> Result<(), ReloadError> {
+    pub async fn reconfigure(&mut self, options: &Options) -> Result<(), ReloadError> {
         let old = self.status.options();
         let mut options = options.clone();
         keep_ports(&old, &mut options);
@@ -68,7 +73,7 @@ impl Server {
         if let (Some(sender), Some(gate)) = (&self.websocket_gate, websocket) {
             sender.send_replace(gate);
         }
-        self.apply(&options, pins);
+        let applied = self.tell_shards(&options, pins);
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));
         if let Some(log) = log {
             log.commit();
@@ -78,20 +83,34 @@ impl Server {
             changing.info = Arc::new(info);
             changing.loaded = SystemTime::now();
         });
+        for shard in applied {
+            // One that has ended has nothing to apply.
+            let _ = shard.await;
+        }
         Ok(())
     }
 
-    /// Tells the shards. `pins` is what the certificates of open connections must be among.
-    fn apply(&self, options: &Options, pins: Option<Arc<TlsServer>>) {
+    /// Tells the shards; each answers when it is done. `pins` is what the certificates of open
+    /// connections must be among.
+    fn tell_shards(
+        &self,
+        options: &Options,
+        pins: Option<Arc<TlsServer>>,
+    ) -> Vec<oneshot::Receiver<()>> {
         let surplus = self.shared.trim_clients(options.limits.max_connections);
         let settings = Arc::new(settings(options));
-        for shard in &self.shards {
-            shard.send(Command::Reconfigure { settings: settings.clone(), pins: pins.clone() });
-        }
+        let tell = |shard: &ShardHandle| {
+            let (done, applied) = oneshot::channel();
+            let (settings, pins) = (settings.clone(), pins.clone());
+            shard.send(Command::Reconfigure { settings, pins, done });
+            applied
+        };
+        let applied = self.shards.iter().map(tell).collect();
         if surplus > 0 {
             self.log
                 .info(format_args!("Closed {surplus} connections to fall within max_connections"));
         }
+        applied
     }
 }
 

@@ -15,7 +15,7 @@ use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate};
 use crate::log::{Level, Logger};
@@ -43,7 +43,7 @@ pub(super) enum Command {
     Wake,
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
-    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>> },
+    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -217,11 +217,13 @@ impl Driver {
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Reconfigure { settings, pins } => {
+            Command::Reconfigure { settings, pins, done } => {
                 if let Some(tls) = pins {
                     self.close_unpinned(&tls);
                 }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
+                // Whoever asked may be gone.
+                let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
                 tokio::task::spawn_local(self.clone().enter(socket, peer, gate));
