@@ -37,7 +37,7 @@ fn another_password_is_an_authorization_violation() {
     server.reload(&users(&[("a", "9"), ("b", "2")]));
     changed.expect(VIOLATION).expect_closed();
     stays.expect_open();
-    server.expect_log("authentication error - User \"a\"");
+    server.expect_log(" - \"$G/user:a\" - authentication error - User \"a\"");
     server.client(&member("a", "9")).expect_open();
 }
 
