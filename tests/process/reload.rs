@@ -1,7 +1,7 @@
 //! SIGHUP (section 3.10).
 
 use harness::tls::Certificates;
-use harness::{Launch, Scratch, Server, Session, eventually};
+use harness::{Bystanders, Launch, Scratch, Server, Session, eventually};
 
 /// The limit that new clients are told.
 fn max_payload(server: &Server) -> u64 {
@@ -240,6 +240,17 @@ fn fewer_connections_close_the_surplus() {
         }
     }
     assert_eq!(closed, 3);
+}
+
+#[test]
+fn messages_go_on_through_many_reloads() {
+    let server = Launch::new().config("port: -1\n").start();
+    let bystanders = Bystanders::start(server.port());
+    for reload in 1..=20 {
+        server.reload(&format!("max_payload: {}\nmax_connections: 2\n", 1000 + reload));
+    }
+    assert!(bystanders.stop().exchanged > 0);
+    assert_eq!(max_payload(&server), 1020);
 }
 
 #[test]
