@@ -13,5 +13,7 @@ mod command_line;
 mod files;
 mod lame_duck;
 mod reload;
+mod reload_tls;
+mod reload_users;
 mod signals;
 mod startup;

@@ -8,10 +8,11 @@ use nervure_core::link::{CookieCredentials, Endpoint, Transport};
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpStream;
 
+use super::StartError;
 use crate::net::Conn;
 use crate::net::tls::{TlsServer, accept_tls, peek_is_tls, speaks_first};
 use crate::net::ws::{self, PathKind, WsRules};
-use crate::options::HandshakeFirst;
+use crate::options::{HandshakeFirst, Options, WebsocketOptions};
 
 /// What one listener asks of its connections.
 pub(super) struct Gate {
@@ -34,6 +35,45 @@ pub(super) enum Entry {
 }
 
 impl Gate {
+    /// The client listener's. Reads the certificates.
+    pub(super) fn tcp(options: &Options, info: &ServerInfo) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref();
+        let (on, mixed) = (tls.is_some(), options.allow_non_tls);
+        Ok(Self {
+            info: Arc::new(ServerInfo {
+                tls_required: on && !mixed,
+                tls_available: on && mixed,
+                tls_verify: tls.is_some_and(|tls| tls.verify),
+                ..info.clone()
+            }),
+            tls: tls.map(TlsServer::from_options).transpose()?,
+            kind: GateKind::Tcp {
+                handshake_first: tls.map_or(HandshakeFirst::No, |tls| tls.handshake_first),
+                allow_non_tls: mixed,
+            },
+        })
+    }
+
+    /// The WebSocket listener's; its port is that of `websocket`. Reads the certificates.
+    pub(super) fn websocket(
+        options: &Options,
+        websocket: &WebsocketOptions,
+        info: &ServerInfo,
+    ) -> Result<Self, StartError> {
+        let tls = websocket.tls.as_ref().map(TlsServer::from_options).transpose()?;
+        let rules = WsRules::from_options(websocket, false, options.limits.max_payload)
+            .map_err(|error| StartError::Origin(error.0))?;
+        let info = ServerInfo {
+            host: websocket.listen.host.clone(),
+            port: websocket.listen.port,
+            tls_required: tls.is_some(),
+            tls_available: tls.is_some(),
+            ..info.clone()
+        };
+        let kind = GateKind::WebSocket { rules, timeout: websocket.handshake_timeout };
+        Ok(Self { info: Arc::new(info), tls, kind })
+    }
+
     fn endpoint(&self, peer: SocketAddr, transport: Transport) -> Endpoint {
         Endpoint {
             peer,

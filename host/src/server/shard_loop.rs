@@ -15,10 +15,11 @@ use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate};
 use crate::log::{Level, Logger};
+use crate::net::tls::TlsServer;
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
 
@@ -40,8 +41,9 @@ pub(super) enum Command {
     Connection { socket: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate> },
     /// A sibling left a batch.
     Wake,
-    /// Another configuration is in force.
-    Reconfigure(Arc<Settings>),
+    /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
+    /// certificates.
+    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -222,13 +224,36 @@ impl Driver {
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Reconfigure(settings) => {
+            Command::Reconfigure { settings, pins, done } => {
+                if let Some(tls) = pins {
+                    self.close_unpinned(&tls);
+                }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
+                // Whoever asked may be gone.
+                let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
                 tokio::task::spawn_local(self.clone().enter(socket, peer, gate));
             }
             Command::Shutdown => {}
+        }
+    }
+
+    /// Closes TLS clients whose certificate is not pinned. WebSocket ones have pins of their own,
+    /// which do not change.
+    fn close_unpinned(&self, tls: &TlsServer) {
+        let mut closed = 0;
+        for (_, connection) in self.connections.borrow().iter().flatten() {
+            let conn = connection.conn.borrow();
+            let client = conn.as_ref().filter(|conn| !conn.is_websocket());
+            if client.and_then(Conn::tls_session).is_some_and(|session| !tls.is_pinned(session)) {
+                connection.state.borrow_mut().closing = Some(CloseReason::TlsHandshakeError);
+                connection.attention.notify_one();
+                closed += 1;
+            }
+        }
+        if closed > 0 {
+            self.log.info(format_args!("Disconnect {closed} clients due to pinned certs reload"));
         }
     }
 
