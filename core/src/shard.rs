@@ -17,7 +17,7 @@ use crate::counters::{Counters, Totals};
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{DEFAULT_CAPACITY, Interest, MatchCache, Matches};
 use crate::link::{Endpoint, Link, Phase, Verdict, ping_interval};
-use crate::notice::{Event, Notice, SlowConsumer};
+use crate::notice::{Event, Notice, SlowConsumer, Way};
 use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
 use crate::router::deliver::Effects;
@@ -124,7 +124,7 @@ pub struct Shard {
     /// The current call's link did something that counts as a sign of life.
     pub(crate) active: bool,
     inbox: Vec<Batch>,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
     timers: BinaryHeap<Reverse<(Time, u32, u32)>>,
 }
 
@@ -218,10 +218,10 @@ impl Shard {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.misbehaved(id.slot, || format!("Client parser ERROR: {error}"));
                     if let Some(text) = error.text() {
-                        self.send(id.slot, |out| encode::error(out, text));
+                        self.send_error(id.slot, text);
                     }
+                    self.misbehaved(id.slot, || format!("Client parser ERROR: {error}"));
                     self.close(id.slot, error.reason());
                     break;
                 }
@@ -391,6 +391,24 @@ impl Shard {
         }
     }
 
+    /// Sends `PING`, `PONG` or `+OK`, with its line end.
+    #[inline]
+    pub(crate) fn send_word(&mut self, slot: u32, line: &'static [u8]) {
+        if self.settings.trace.is_some() {
+            let word = String::from_utf8_lossy(line);
+            self.trace(slot, Way::Out, word.trim_start_matches('+').trim_end());
+        }
+        self.send(slot, |out| out.extend_from_slice(line));
+    }
+
+    /// Sends `-ERR 'text'`.
+    pub(crate) fn send_error(&mut self, slot: u32, text: &str) {
+        if self.settings.trace.is_some() {
+            self.trace(slot, Way::Out, &format!("-ERR {text}"));
+        }
+        self.send(slot, |out| encode::error(out, text));
+    }
+
     /// Looks at a link again when it wants to be looked at.
     pub(crate) fn schedule(&mut self, slot: u32) {
         let Some(link) = self.links.at_mut(slot) else { return };
@@ -437,7 +455,7 @@ impl Shard {
             let interval = ping_interval(&settings, link.endpoint.transport);
             match link.liveness.fire(now, interval, settings.limits.ping_max) {
                 Verdict::Quiet => {}
-                Verdict::Ping => self.send(slot, |out| out.extend_from_slice(encode::PING)),
+                Verdict::Ping => self.send_word(slot, encode::PING),
                 Verdict::Stale => {
                     self.counters().stale_connections.add(1);
                     let _ = self.refuse(slot, CloseReason::StaleConnection, "Stale Connection");
@@ -471,10 +489,10 @@ impl Shard {
         for producer in waiting {
             self.resume(producer);
         }
-        self.unsubscribe_all(slot);
         self.counters().connections.sub(1);
         self.shared.clients.fetch_sub(1, Ordering::Relaxed);
         self.notice(slot, || Event::Closed(reason));
+        self.unsubscribe_all(slot);
     }
 
     /// A link's queue would exceed the limit.

