@@ -16,7 +16,7 @@ use foldhash::fast::FixedState;
 use crate::counters::{Counters, Totals};
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{DEFAULT_CAPACITY, Interest, MatchCache, Matches};
-use crate::link::{Endpoint, Link, Phase, Verdict, ping_interval};
+use crate::link::{Endpoint, Link, Origin, Phase, Verdict, ping_interval};
 use crate::notice::{Event, Notice, SlowConsumer, Way};
 use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
@@ -181,11 +181,12 @@ impl Shard {
         Some(LinkId { slot, generation })
     }
 
-    /// The TLS handshake that an [`Endpoint`] announced is done.
-    pub fn secured(&mut self, now: Time, id: LinkId) {
+    /// What an [`Endpoint`] announced to follow the INFO is done, and `origin` is known.
+    pub fn admitted(&mut self, now: Time, id: LinkId, origin: Origin) {
         self.now = now;
         let settings = self.settings.clone();
-        if let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::TlsPending) {
+        if let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::Entering) {
+            link.endpoint.origin = origin;
             link.greeted(now, &settings);
             self.schedule(id.slot);
         }

@@ -12,6 +12,7 @@ mod check;
 mod command_line;
 mod files;
 mod lame_duck;
+mod proxy;
 mod reload;
 mod signals;
 mod startup;

@@ -122,7 +122,7 @@ impl Shard {
                     false
                 }
             },
-            Phase::TlsPending | Phase::Closing => false,
+            Phase::Entering | Phase::Closing => false,
         }
     }
 
@@ -136,8 +136,7 @@ impl Shard {
     /// The INFO every link starts with.
     pub(crate) fn send_first_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link = ClientInfo { client_id: cid, client_ip: &ip, ..self.client_info() };
         self.send(slot, |out| info.encode_into(&per_link, out));
     }
@@ -145,8 +144,7 @@ impl Shard {
     /// The INFO that follows the first PONG after CONNECT.
     pub(crate) fn send_connect_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link = ClientInfo {
             client_id: cid,
             client_ip: &ip,
@@ -163,8 +161,7 @@ impl Shard {
         if !(link.flags.async_info && link.flags.first_pong) {
             return;
         }
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link =
             ClientInfo { client_id: cid, client_ip: &ip, ldm: true, ..self.client_info() };
         self.send(slot, |out| info.encode_into(&per_link, out));
