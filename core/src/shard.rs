@@ -22,6 +22,7 @@ use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
 use crate::router::deliver::Effects;
 use crate::router::mail::{Batch, Mailbox};
+use crate::router::takes_part;
 use crate::settings::Settings;
 use crate::slab::Slab;
 use crate::subscription::Subscriptions;
@@ -30,6 +31,10 @@ use crate::wire::encode;
 
 /// Longest a producer is kept waiting for slow consumers after one read, in milliseconds.
 const MAX_STALL_MILLIS: u64 = 10;
+
+/// Bytes for links that one call may produce before the driver writes them: they had better fit
+/// into the processor's cache, and memory, when one message goes to a thousand links.
+const FLUSH_AT: u64 = 512 << 10;
 
 /// Connection ids start above those that nats-server uses for itself.
 const FIRST_CID: u64 = 5;
@@ -82,7 +87,7 @@ pub enum Output {
     Pause(LinkId),
     /// Read this link again.
     Resume(LinkId),
-    /// Have this sibling's driver call [`Shard::wake`].
+    /// Have the driver of this shard, which may be this very one, call [`Shard::wake`] soon.
     Wake(ShardId),
     /// For the log.
     Notice(Notice),
@@ -123,7 +128,9 @@ pub struct Shard {
     pub(crate) now: Time,
     /// The current call's link did something that counts as a sign of life.
     pub(crate) active: bool,
-    inbox: Vec<Batch>,
+    /// Batches of siblings, and the first of them that is not delivered.
+    pub(crate) inbox: Vec<Batch>,
+    pub(crate) inbox_next: usize,
     pub(crate) outputs: VecDeque<Output>,
     timers: BinaryHeap<Reverse<(Time, u32, u32)>>,
 }
@@ -153,6 +160,7 @@ impl Shard {
             now: Time::ZERO,
             active: false,
             inbox: Vec::new(),
+            inbox_next: 0,
             outputs: VecDeque::new(),
             timers: BinaryHeap::new(),
         }
@@ -192,21 +200,31 @@ impl Shard {
         }
     }
 
-    /// Bytes from a peer: everything complete in them is parsed and routed.
-    pub fn receive(&mut self, now: Time, id: LinkId, bytes: &[u8]) {
+    /// Bytes from a peer: everything complete in them is parsed and routed. Returns how many are
+    /// taken. That is all of them, unless so much has come to wait that it should be written
+    /// first: then drain [`Shard::poll`] and call again with the rest.
+    pub fn receive(&mut self, now: Time, id: LinkId, bytes: &[u8]) -> usize {
         self.now = now;
-        self.collect();
+        self.collect(FLUSH_AT);
         let settings = self.settings.clone();
-        let Some(link) = self.link_mut(id) else { return };
-        if !crate::router::takes_part(link.phase) {
-            return;
-        }
+        let Some(link) = self.link_mut(id).filter(|link| takes_part(link.phase)) else {
+            self.settle();
+            return bytes.len();
+        };
         let mut parser = std::mem::take(&mut link.parser);
         let mut rules = link.rules(&settings);
         let mut input = bytes;
         self.active = false;
         self.pass.publisher = Some(id);
-        loop {
+        while self.effects.out_bytes < FLUSH_AT {
+            if settings.trace.is_none()
+                && let Some(publish) = parser.next_publish(&mut input, &rules)
+            {
+                if self.publish_from_client(id.slot, &publish).is_break() {
+                    break;
+                }
+                continue;
+            }
             match parser.next(&mut input, &rules) {
                 Ok(Some(op)) => {
                     let connect = matches!(op, crate::wire::Op::Connect(_));
@@ -229,19 +247,24 @@ impl Shard {
             }
         }
         let active = self.active;
+        let mut taken = bytes.len();
         if let Some(link) = self.links.at_mut(id.slot) {
             link.parser = parser;
             if active {
                 link.liveness.active(now);
             }
+            if takes_part(link.phase) {
+                taken -= input.len();
+            }
         }
         self.settle();
+        taken
     }
 
     /// A sibling left something.
     pub fn wake(&mut self, now: Time) {
         self.now = now;
-        self.collect();
+        self.collect(FLUSH_AT);
         self.settle();
     }
 
@@ -335,7 +358,7 @@ impl Shard {
     pub fn shutdown(&mut self, now: Time) {
         self.now = now;
         // What siblings have handed over was published before the end.
-        self.collect();
+        self.collect(u64::MAX);
         let slots: Vec<u32> = self.links.slots().collect();
         for slot in slots {
             self.close(slot, CloseReason::ServerShutdown);
@@ -452,7 +475,7 @@ impl Shard {
             let _ = self.refuse(slot, reason, "Authentication Timeout");
             return;
         }
-        if link.liveness.due() <= now && crate::router::takes_part(link.phase) {
+        if link.liveness.due() <= now && takes_part(link.phase) {
             let interval = ping_interval(&settings, link.endpoint.transport);
             match link.liveness.fire(now, interval, settings.limits.ping_max) {
                 Verdict::Quiet => {}
@@ -531,21 +554,15 @@ impl Shard {
         }
     }
 
-    fn collect(&mut self) {
-        let own = usize::from(self.id.0);
-        if self.shared.mailboxes[own].is_empty() {
-            return;
-        }
-        let shared = self.shared.clone();
-        let mailbox = &shared.mailboxes[own];
-        let mut inbox = std::mem::take(&mut self.inbox);
-        if mailbox.collect(&mut inbox) {
-            for batch in &inbox {
-                self.deliver_batch(batch);
+    /// Delivers what siblings left, up to `limit` bytes for this shard's links.
+    fn collect(&mut self, limit: u64) {
+        if self.inbox.is_empty() {
+            let mailbox = &self.shared.mailboxes[usize::from(self.id.0)];
+            if mailbox.is_empty() || !mailbox.collect(&mut self.inbox) {
+                return;
             }
-            mailbox.give_back(&mut inbox);
         }
-        self.inbox = inbox;
+        self.deliver_inbox(limit);
     }
 
     /// The end of a call: counters, batches to siblings, the producer's stall.
@@ -573,6 +590,9 @@ impl Shard {
             if posted.crowded {
                 stall = MAX_STALL_MILLIS;
             }
+        }
+        if !self.inbox.is_empty() {
+            self.outputs.push_back(Output::Wake(self.id));
         }
         if stall > 0
             && let Some(publisher) = pass.publisher

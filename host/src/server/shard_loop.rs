@@ -380,10 +380,15 @@ impl Driver {
     /// Reads once; returns why the connection is over, if it is.
     fn read(&self, id: LinkId, connection: &Connection) -> Option<CloseReason> {
         let mut scratch = self.scratch.borrow_mut();
-        let mut conn = connection.conn.borrow_mut();
-        match conn.as_mut()?.try_read(&mut scratch) {
+        let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
+        match read {
             Ok(Incoming::Bytes(bytes)) => {
-                self.shard.borrow_mut().receive(self.now(), id, bytes);
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let taken = self.shard.borrow_mut().receive(self.now(), id, rest);
+                    rest = &rest[taken..];
+                    self.drain();
+                }
                 None
             }
             Ok(Incoming::Nothing | Incoming::WouldBlock) => None,

@@ -19,7 +19,6 @@ impl Shard {
             self.trace_in(slot, op, rules);
         }
         if let Op::Pub(publish) = op {
-            self.active = true;
             return self.publish_from_client(slot, publish);
         }
         self.operate_other(slot, op)
@@ -73,13 +72,15 @@ impl Shard {
     /// Checks of a client's publication in nats-server's order (client-protocol.md 1.6), then
     /// routing.
     #[inline]
-    fn publish_from_client(&mut self, slot: u32, publish: &Publish<'_>) -> Flow {
-        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
+    pub(crate) fn publish_from_client(&mut self, slot: u32, publish: &Publish<'_>) -> Flow {
+        self.active = true;
+        let Some(link) = self.links.at(slot) else { return Flow::Break(()) };
         if !matches!(link.phase, Phase::Open) && !self.admit_by_traffic(slot) {
             return Flow::Break(());
         }
-        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
-        let (flags, size) = (link.flags, publish.body.as_slice().len() as u64);
+        let Some(link) = self.links.at(slot) else { return Flow::Break(()) };
+        let (id, flags) = (link.id, link.flags);
+        let size = publish.body.as_slice().len() as u64;
         self.pass.in_msgs += 1;
         self.pass.in_bytes += size;
         if flags.pedantic && !subject::is_valid_literal(publish.subject) {
@@ -103,7 +104,7 @@ impl Shard {
         if publish.header_len > 0 && is_trace_only(publish.header()) {
             return Flow::Continue(());
         }
-        self.publish(slot, publish);
+        self.publish(id, flags.echo, publish);
         Flow::Continue(())
     }
 
