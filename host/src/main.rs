@@ -149,9 +149,10 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
         let digest = &options.config_digest;
         log.info(format_args!("Using configuration file: {} ({digest})", file.display()));
     }
-    if let (Some(http), Some(address)) = (&options.http, server.http_address()) {
-        let host = bracketed(http);
-        log.info(format_args!("Starting http monitor on {host}:{}", address.port()));
+    if let Some(address) = server.http_address() {
+        let (scheme, listen) = monitoring(options);
+        let (host, port) = (listen.map(bracketed).unwrap_or_default(), address.port());
+        log.info(format_args!("Starting {scheme} monitor on {host}:{port}"));
     }
     if let (Some(websocket), Some(address)) = (&options.websocket, server.websocket_address()) {
         let scheme = if websocket.tls.is_some() { "wss" } else { "ws" };
@@ -178,6 +179,14 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
     log.info(format_args!("Server is ready"));
 }
 
+/// How monitoring is spoken to, and where it was asked to listen.
+fn monitoring(options: &Options) -> (&'static str, Option<&Listen>) {
+    match &options.https {
+        Some(https) => ("https", Some(https)),
+        None => ("http", options.http.as_ref()),
+    }
+}
+
 /// A host as log lines show it: IPv6 in brackets, apart from the port.
 fn bracketed(listen: &Listen) -> String {
     let host = &listen.host;
@@ -191,7 +200,7 @@ fn ports(server: &Server, options: &Options) -> Ports {
     let address = |scheme, addr| Address { scheme, addr };
     Ports {
         nats: Some(address(secure(tls, "tls", "nats"), server.address())),
-        monitoring: server.http_address().map(|addr| address("http", addr)),
+        monitoring: server.http_address().map(|addr| address(monitoring(options).0, addr)),
         cluster: None,
         profile: None,
         websocket: server.websocket_address().map(|addr| address(secure(wss, "wss", "ws"), addr)),

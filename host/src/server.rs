@@ -6,6 +6,7 @@
 //! room on its own.
 
 mod gate;
+mod monitoring;
 mod shard_loop;
 mod status;
 
@@ -21,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use self::gate::{Gate, GateKind};
+use self::monitoring::Monitoring;
+pub use self::monitoring::MonitoringError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
 use crate::cli::NATS_VERSION;
@@ -45,6 +48,12 @@ pub enum StartError {
         /// What the system said.
         error: ListenError,
     },
+    /// A WebSocket port cannot be listened on.
+    #[error("Unable to listen for websocket connections: {0}")]
+    Websocket(ListenError),
+    /// Monitoring cannot be served.
+    #[error("Can't start monitoring: {0}")]
+    Monitoring(#[from] MonitoringError),
     /// A `tls` block cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsConfigError),
@@ -56,9 +65,6 @@ pub enum StartError {
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
-    /// Options ask for something this version cannot do.
-    #[error("{0}")]
-    Unsupported(&'static str),
 }
 
 /// Makes a server out of [`Options`].
@@ -189,10 +195,11 @@ impl Builder {
     pub async fn start(self) -> Result<Server, StartError> {
         let options = self.options;
         let log = self.log.unwrap_or_else(Logger::discard);
-        if options.https.is_some() {
-            return Err(StartError::Unsupported("https monitoring is not served yet: use http"));
-        }
         let tls = options.tls.as_ref().map(TlsServer::from_options).transpose()?;
+        // The first that fails is named, so the order is nats-server's.
+        let monitoring = Monitoring::bind(&options)?;
+        let websocket_listener =
+            options.websocket.as_ref().map(|ws| bind_websocket(&ws.listen)).transpose()?;
         let listener = bind(&options.listen)?;
         let address = listener.local_addr()?;
         let count = match options.shards {
@@ -206,8 +213,7 @@ impl Builder {
         let info = server_info(&options, address.port());
         let mut acceptors = Vec::new();
         let mut websocket_address = None;
-        if let Some(websocket) = &options.websocket {
-            let listener = bind(&websocket.listen)?;
+        if let (Some(websocket), Some(listener)) = (&options.websocket, websocket_listener) {
             websocket_address = Some(listener.local_addr()?);
             let port = listener.local_addr()?.port();
             let gate = websocket_gate(&options, websocket, &info, port, &log)?;
@@ -230,19 +236,12 @@ impl Builder {
             log: log.clone(),
         };
         acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
-        let (mut http_address, mut http_port, mut http) = (None, 0, None);
-        if let Some(listen) = &options.http {
-            let listener = bind(listen)?;
-            let address = listener.local_addr()?;
-            http_address = Some(address);
-            http_port = address.port();
-            http = Some(listener);
-        }
+        let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
             shared: shared.clone(),
             info: info.clone(),
-            http_port,
+            monitoring_port: http_address.map_or(0, |address| address.port()),
             shards: count,
             started: (now, SystemTime::now()),
             changing: Mutex::new(Changing {
@@ -252,9 +251,9 @@ impl Builder {
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
-        let monitor = http.map(|listener| {
-            let monitor = Monitor::new(status.clone(), &options.http_base_path, log.clone());
-            tokio::spawn(Arc::new(monitor).serve(listener))
+        let monitor = monitoring.map(|monitoring| {
+            let source = status.clone();
+            monitoring.serve(Monitor::new(source, &options.http_base_path, log.clone()))
         });
         Ok(Server {
             address,
@@ -298,6 +297,10 @@ fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
         error,
     })?;
     Ok(TcpListener::from_std(bound)?)
+}
+
+fn bind_websocket(listen: &Listen) -> Result<TcpListener, StartError> {
+    Ok(TcpListener::from_std(listen::bind(listen).map_err(StartError::Websocket)?)?)
 }
 
 /// Hands connections to the shards in turn.
