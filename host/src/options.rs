@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use nervure_core::Limits;
 
+/// Most shards of a server: more threads than that help nowhere, and each costs memory.
+pub const MAX_SHARDS: usize = 256;
+
 /// Where to listen. Port 0 asks the system for a free one (`-1` in files and flags). In an address
 /// that is advertised, port 0 stands for the listener's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ pub struct Options {
     pub lame_duck_duration: Duration,
     /// How long lame duck mode waits before it closes the first client.
     pub lame_duck_grace_period: Duration,
-    /// Shards to run; 0 means one per processor.
+    /// Shards to run, at most [`MAX_SHARDS`]; 0 means one per processor.
     pub shards: usize,
     /// Keys that were accepted but are not acted upon yet, each as a ready warning line.
     pub not_yet: Vec<String>,

@@ -39,12 +39,13 @@ impl Launch {
     /// The program under test without any flag.
     #[must_use]
     pub fn bare() -> Self {
-        Self {
-            program: Program::under_test().executable(),
-            flags: Vec::new(),
-            config: None,
-            scratch: Scratch::new(),
-        }
+        Self::of(Program::under_test().executable())
+    }
+
+    /// This program without any flag, whichever is under test.
+    #[must_use]
+    pub fn of(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), flags: Vec::new(), config: None, scratch: Scratch::new() }
     }
 
     /// Starts `path` instead, which leads to the program under test by another name.

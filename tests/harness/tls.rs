@@ -74,6 +74,19 @@ impl Certificates {
     /// When the library refuses the certificates.
     #[must_use]
     pub fn secure(&self, stream: TcpStream, with_client_cert: bool) -> Session {
+        let config = self.client_config(with_client_cert);
+        let name = ServerName::try_from("localhost").expect("localhost is a name");
+        let connection = ClientConnection::new(config, name).expect("a TLS client can be made");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+        Session::over(StreamOwned::new(connection, stream))
+    }
+
+    /// What a client that trusts these certificates needs to know.
+    ///
+    /// # Panics
+    /// When the library refuses the certificates.
+    #[must_use]
+    pub fn client_config(&self, with_client_cert: bool) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).expect("the authority can be trusted");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -87,11 +100,7 @@ impl Certificates {
         } else {
             Ok(builder.with_no_client_auth())
         };
-        let config = Arc::new(config.expect("the client certificate fits its key"));
-        let name = ServerName::try_from("localhost").expect("localhost is a name");
-        let connection = ClientConnection::new(config, name).expect("a TLS client can be made");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
-        Session::over(StreamOwned::new(connection, stream))
+        Arc::new(config.expect("the client certificate fits its key"))
     }
 
     /// Connects, reads the plain INFO line octet by octet so that nothing behind it is taken, and

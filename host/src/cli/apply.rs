@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{CliError, Flags, Secret};
-use crate::options::{Listen, Options, TlsOptions, User};
+use crate::options::{Listen, MAX_SHARDS, Options, TlsOptions, User};
 
 /// nats-server's client port.
 const DEFAULT_PORT: u16 = 4222;
@@ -124,6 +124,12 @@ impl Flags {
         }
         if let Some(name) = &self.name {
             options.server_name = Some(name.clone()).filter(|name| !name.is_empty());
+        }
+        if let Some(number) = self.shards {
+            let count = usize::try_from(number).ok().filter(|count| *count <= MAX_SHARDS);
+            options.shards = count.ok_or_else(|| {
+                refused(format!("shards must be between 0 and {MAX_SHARDS}, not {number}"))
+            })?;
         }
         Ok(())
     }

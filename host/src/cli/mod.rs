@@ -88,6 +88,9 @@ pub struct Flags {
     pub client_advertise: Option<String>,
     /// `--ports_file_dir`.
     pub ports_file_dir: Option<PathBuf>,
+    /// `--shards`: threads that carry messages, 0 for one per processor. nats-server has none of
+    /// that name.
+    pub shards: Option<i64>,
     /// `-l`: log file.
     pub log_file: Option<PathBuf>,
     /// `--log_size_limit`, in bytes.

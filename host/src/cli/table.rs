@@ -86,6 +86,8 @@ pub(super) static FLAGS: &[Flag] = &[
     flag(&["ports_file_dir"], Slot::Path(|l| &mut l.flags.ports_file_dir), SERVER,
         "    --ports_file_dir <dir>",
         "Directory to write <executable_name>_<pid>.ports to, which lists the listeners"),
+    flag(&["shards"], Slot::Int(|l| &mut l.flags.shards), SERVER,
+        "    --shards <number>", "Threads that carry messages (default: one per processor)"),
 
     flag(&["l", "log"], Slot::Path(|l| &mut l.flags.log_file), LOGGING,
         "-l, --log <file>", "File to log to (default: standard error)"),

@@ -199,7 +199,8 @@ fn every_name_of_the_table_is_there_once_and_fills_a_slot_of_its_own() {
     {
         assert!(seen.remove(name), "{name} missing");
     }
-    assert!(seen.is_empty(), "flags nats-server does not know: {seen:?}");
+    let seen: Vec<&str> = seen.into_iter().collect();
+    assert_eq!(seen, ["shards"], "flags nats-server does not know");
 }
 
 #[test]
@@ -290,6 +291,16 @@ fn ports_mean_what_they_mean_to_nats_server() {
     for number in ["70000", "-5"] {
         let error = flags(&["-p", number]).apply(&mut Options::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("listen tcp: address {number}: invalid port"));
+    }
+}
+
+#[test]
+fn shards_are_counted_within_bounds() {
+    assert_eq!(applied(&["--shards", "3"], Options::default()).shards, 3);
+    for number in ["-1", "257"] {
+        let error = flags(&["--shards", number]).apply(&mut Options::default()).unwrap_err();
+        let expected = format!("shards must be between 0 and 256, not {number}");
+        assert_eq!(error.to_string(), expected);
     }
 }
 

@@ -12,7 +12,7 @@ use super::scalar::{count, nanos, path};
 use super::tls::DEFAULT_TIMEOUT;
 use super::{Block, Decoder, Effect, Entry, Key, Kind, later, now, skip};
 use super::{cluster, leafnodes, mqtt, resolver, websocket};
-use crate::options::{Listen, Options};
+use crate::options::{Listen, MAX_SHARDS, Options};
 
 /// Lame duck mode must leave clients this long, in nanoseconds.
 const MIN_LAME_DUCK: i64 = 30_000_000_000;
@@ -68,6 +68,8 @@ const KEYS: &[Key<Draft>] = &[
     now(&["feature_flags"], Kind::Custom(feature_flags)),
     now(&["proxy_protocol"], Kind::Bool(|d, on| d.options.proxy_protocol = on)),
     now(&["no_header_support"], Kind::Bool(|d, on| d.options.no_header_support = on)),
+    // nats-server does not know this one.
+    now(&["shards"], Kind::Custom(shards)),
     now(&["allow_non_tls"], Kind::Bool(|d, on| d.options.allow_non_tls = on)),
     now(
         &["tls"],
@@ -348,6 +350,14 @@ fn max_sub_tokens(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>)
         }
         Value::Int(n) => out.options.limits.max_sub_tokens = count(*n),
         _ => decoder.wrong_type(entry.node, "int64"),
+    }
+}
+
+fn shards(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) {
+    let Value::Int(n) = entry.value() else { return decoder.wrong_type(entry.node, "int64") };
+    match usize::try_from(*n) {
+        Ok(n @ ..=MAX_SHARDS) => out.options.shards = n,
+        _ => decoder.error(entry.pos(), format!("shards must be between 0 and {MAX_SHARDS}")),
     }
 }
 

@@ -135,6 +135,7 @@ fn identity_is_taken() {
     assert_eq!(options.feature_flags.get("x"), Some(&true));
     assert_eq!(options.client_advertise, Some(listen("a", 1)));
     assert_eq!(loaded("client_advertise: a").options.client_advertise, Some(listen("a", 0)));
+    assert_eq!(loaded("shards: 3").options.shards, 3);
 }
 
 #[test]

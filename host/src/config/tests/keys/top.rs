@@ -19,6 +19,9 @@ pub(super) const TEXTS: Table = &[
     ("listen: true", "s.conf:1:0: expected port or host:port, got bool"),
     (r#"listen: "::1""#, "s.conf:1:0: could not parse address string \"::1\""),
     (r#"http: "x:y""#, "s.conf:1:0: could not parse port \"y\""),
+    ("shards: x", "s.conf:1:0: interface conversion: interface {} is string, not int64"),
+    ("shards: -1", "s.conf:1:0: shards must be between 0 and 256"),
+    ("shards: 257", "s.conf:1:0: shards must be between 0 and 256"),
     (r#"server_name: "a b""#, "s.conf:1:0: server name cannot contain spaces"),
     ("server_tags: 5", "s.conf:1:0: error parsing tags: unsupported type int64"),
     (
