@@ -200,6 +200,13 @@ impl Shard {
         }
     }
 
+    /// The TLS handshake that was to follow the INFO failed. [`Self::closed`] is to come.
+    pub fn rejected(&mut self, id: LinkId, error: &dyn core::fmt::Display) {
+        if self.link_mut(id).is_some() {
+            self.misbehaved(id.slot, || format!("TLS handshake error: {error}"));
+        }
+    }
+
     /// Bytes from a peer: everything complete in them is parsed and routed. Returns how many are
     /// taken. That is all of them, unless so much has come to wait that it should be written
     /// first: then drain [`Shard::poll`] and call again with the rest.

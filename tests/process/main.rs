@@ -11,6 +11,7 @@
 mod check;
 mod command_line;
 mod files;
+mod handshakes;
 mod https;
 mod lame_duck;
 mod proxy;

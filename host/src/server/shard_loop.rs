@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::gate::{Entry, Gate};
+use super::gate::{Entry, Gate, Rejected};
 use crate::log::{Level, Logger};
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
@@ -250,14 +250,19 @@ impl Driver {
                     let admitted = tokio::select! {
                         admitted = gate.admit(conn, peer) => admitted,
                         // A server that stops does not wait for it.
-                        reason = connection.told_to_close() => Err(reason),
+                        reason = connection.told_to_close() => Err(reason.into()),
                     };
                     match admitted {
                         Ok((conn, origin)) => {
                             *connection.conn.borrow_mut() = Some(conn);
                             self.shard.borrow_mut().admitted(self.now(), id, origin);
                         }
-                        Err(reason) => self.change(id, |state| state.closing = Some(reason)),
+                        Err(Rejected { reason, tls }) => {
+                            if let Some(error) = tls {
+                                self.shard.borrow_mut().rejected(id, &error);
+                            }
+                            self.change(id, |state| state.closing = Some(reason));
+                        }
                     }
                 }
                 self.drain();
