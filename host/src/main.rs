@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nervure::cli::{self, Command, Flags, NATS_VERSION, Program};
 use nervure::config;
 use nervure::log::Logger;
-use nervure::options::{Listen, Options};
+use nervure::options::{HandshakeFirst, Listen, Options};
 use nervure::process::{self, Address, Ports, PortsFile, Signal, Signals};
 use nervure::server::Server;
 
@@ -149,9 +149,10 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
         let digest = &options.config_digest;
         log.info(format_args!("Using configuration file: {} ({digest})", file.display()));
     }
-    if let (Some(http), Some(address)) = (&options.http, server.http_address()) {
-        let host = bracketed(http);
-        log.info(format_args!("Starting http monitor on {host}:{}", address.port()));
+    if let Some(address) = server.http_address() {
+        let (scheme, listen) = monitoring(options);
+        let (host, port) = (listen.map(bracketed).unwrap_or_default(), address.port());
+        log.info(format_args!("Starting {scheme} monitor on {host}:{port}"));
     }
     if let (Some(websocket), Some(address)) = (&options.websocket, server.websocket_address()) {
         let scheme = if websocket.tls.is_some() { "wss" } else { "ws" };
@@ -163,11 +164,27 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
     }
     let (host, port) = (bracketed(&options.listen), server.address().port());
     log.info(format_args!("Listening for client connections on {host}:{port}"));
-    if options.tls.is_some() {
+    if options.proxy_protocol {
+        log.info(format_args!("PROXY protocol enabled for client connections"));
+    }
+    if let Some(tls) = &options.tls {
         let how = if options.allow_non_tls { "available" } else { "required" };
         log.info(format_args!("TLS {how} for client connections"));
+        if tls.handshake_first == HandshakeFirst::Yes {
+            log.warn(format_args!(
+                "Clients that are not using \"TLS Handshake First\" option will fail to connect"
+            ));
+        }
     }
     log.info(format_args!("Server is ready"));
+}
+
+/// How monitoring is spoken to, and where it was asked to listen.
+fn monitoring(options: &Options) -> (&'static str, Option<&Listen>) {
+    match &options.https {
+        Some(https) => ("https", Some(https)),
+        None => ("http", options.http.as_ref()),
+    }
 }
 
 /// A host as log lines show it: IPv6 in brackets, apart from the port.
@@ -183,7 +200,7 @@ fn ports(server: &Server, options: &Options) -> Ports {
     let address = |scheme, addr| Address { scheme, addr };
     Ports {
         nats: Some(address(secure(tls, "tls", "nats"), server.address())),
-        monitoring: server.http_address().map(|addr| address("http", addr)),
+        monitoring: server.http_address().map(|addr| address(monitoring(options).0, addr)),
         cluster: None,
         profile: None,
         websocket: server.websocket_address().map(|addr| address(secure(wss, "wss", "ws"), addr)),

@@ -6,6 +6,7 @@
 //! room on its own.
 
 mod gate;
+mod monitoring;
 mod placement;
 mod reload;
 mod shard_loop;
@@ -16,13 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
-use nervure_core::settings::{Auth, Settings};
+use nervure_core::settings::{Auth, Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use self::gate::Gate;
+use self::monitoring::Monitoring;
+pub use self::monitoring::MonitoringError;
 use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
@@ -31,7 +34,7 @@ use crate::cli::NATS_VERSION;
 use crate::log::Logger;
 use crate::monitor::Monitor;
 use crate::net::listen::{self, ListenError, canonical, prepare};
-use crate::net::tls::TlsConfigError;
+use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::options::{AuthOptions, Listen, Options};
 use crate::process::{CpuMeter, cpu_time};
 
@@ -48,6 +51,12 @@ pub enum StartError {
         /// What the system said.
         error: ListenError,
     },
+    /// A WebSocket port cannot be listened on.
+    #[error("Unable to listen for websocket connections: {0}")]
+    Websocket(ListenError),
+    /// Monitoring cannot be served.
+    #[error("Can't start monitoring: {0}")]
+    Monitoring(#[from] MonitoringError),
     /// A `tls` block cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsConfigError),
@@ -59,9 +68,6 @@ pub enum StartError {
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
-    /// Options ask for something this version cannot do.
-    #[error("{0}")]
-    Unsupported(&'static str),
 }
 
 /// Makes a server out of [`Options`].
@@ -83,6 +89,8 @@ pub struct Server {
     websocket_gate: Option<watch::Sender<Arc<Gate>>>,
     log: Logger,
     acceptors: Vec<tokio::task::JoinHandle<()>>,
+    /// The monitoring listener's certificate; a reload replaces it.
+    monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
     status: Arc<Status>,
 }
@@ -183,28 +191,21 @@ impl Builder {
     pub async fn start(self) -> Result<Server, StartError> {
         let mut options = self.options;
         let log = self.log.unwrap_or_else(Logger::discard);
-        if options.proxy_protocol {
-            return Err(StartError::Unsupported("proxy_protocol is not served yet: remove it"));
-        }
-        if options.https.is_some() {
-            return Err(StartError::Unsupported("https monitoring is not served yet: use http"));
-        }
+        // The first that fails is named, so the order is nats-server's.
+        let monitoring = Monitoring::bind(&options)?;
+        let websocket =
+            options.websocket.as_ref().map(|ws| bind_websocket(&ws.listen)).transpose()?;
         let listener = bind(&options.listen)?;
         let address = listener.local_addr()?;
         options.listen.port = address.port();
-        let websocket = match &mut options.websocket {
-            Some(websocket) => {
-                let listener = bind(&websocket.listen)?;
-                websocket.listen.port = listener.local_addr()?.port();
-                Some(listener)
-            }
-            None => None,
-        };
         let websocket_address = websocket.as_ref().map(TcpListener::local_addr).transpose()?;
+        if let (Some(options), Some(address)) = (&mut options.websocket, websocket_address) {
+            options.listen.port = address.port();
+        }
         let info = describe(&identity(&options), &options, address.port());
-        let (tcp_gate, gate) = watch::channel(Arc::new(Gate::tcp(&options, &info)?));
+        let (tcp_gate, gate) = watch::channel(Arc::new(Gate::tcp(&options, &info, &log)?));
         let websocket_gates = match &options.websocket {
-            Some(ws) => Some(watch::channel(Arc::new(Gate::websocket(&options, ws, &info)?))),
+            Some(ws) => Some(watch::channel(Arc::new(Gate::websocket(&options, ws, &info, &log)?))),
             None => None,
         };
         let count = match options.shards {
@@ -225,18 +226,11 @@ impl Builder {
             acceptors.push(tokio::spawn(accept(listener, place, gate)));
             websocket_gate = Some(sender);
         }
-        let (mut http_address, mut http_port, mut http) = (None, 0, None);
-        if let Some(listen) = &options.http {
-            let listener = bind(listen)?;
-            let address = listener.local_addr()?;
-            http_address = Some(address);
-            http_port = address.port();
-            http = Some(listener);
-        }
+        let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
             shared: shared.clone(),
-            http_port,
+            monitoring_port: http_address.map_or(0, |address| address.port()),
             shards: count,
             started: (now, SystemTime::now()),
             changing: Mutex::new(Changing {
@@ -247,9 +241,10 @@ impl Builder {
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
-        let monitor = http.map(|listener| {
-            let monitor = Monitor::new(status.clone(), &options.http_base_path, log.clone());
-            tokio::spawn(Arc::new(monitor).serve(listener))
+        let monitoring_tls = monitoring.as_ref().and_then(|monitoring| monitoring.tls.clone());
+        let monitor = monitoring.map(|monitoring| {
+            let source = status.clone();
+            monitoring.serve(Monitor::new(source, &options.http_base_path, log.clone()))
         });
         Ok(Server {
             address,
@@ -261,6 +256,7 @@ impl Builder {
             websocket_gate,
             log,
             acceptors,
+            monitoring_tls,
             monitor,
             status,
         })
@@ -274,6 +270,10 @@ fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
         error,
     })?;
     Ok(TcpListener::from_std(bound)?)
+}
+
+fn bind_websocket(listen: &Listen) -> Result<TcpListener, StartError> {
+    Ok(TcpListener::from_std(listen::bind(listen).map_err(StartError::Websocket)?)?)
 }
 
 /// Hands connections to shards.
@@ -318,7 +318,10 @@ fn settings(options: &Options) -> Settings {
         websocket_auth_timeout: websocket.and_then(|ws| ws.auth_timeout),
         websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
-        trace: options.log.trace,
+        trace: options.log.trace.then_some(TraceRules {
+            headers_only: options.log.trace_headers,
+            max_payload: options.log.max_traced_msg_len,
+        }),
     }
 }
 

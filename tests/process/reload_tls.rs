@@ -3,13 +3,6 @@
 use harness::tls::{Certificates, dial};
 use harness::{Launch, Server, Session};
 
-/// Puts the certificate and key of `new` where those of `old` are.
-fn replace(old: &Certificates, new: &Certificates) {
-    for (from, to) in [(&new.server_cert, &old.server_cert), (&new.server_key, &old.server_key)] {
-        std::fs::copy(from, to).expect("files can be copied");
-    }
-}
-
 fn websocket_port(server: &Server) -> u16 {
     let line = server.expect_log("Listening for websocket clients on wss://");
     line.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("the line ends in a port")
@@ -35,7 +28,7 @@ fn certificates_are_read_again_though_the_text_is_the_same() {
     let mut old = files.upgrade(server.port(), false);
     old.hello("");
     upgrade(&files, port);
-    replace(&files, &new);
+    files.replace(&new);
     server.reload(&config);
     new.upgrade(server.port(), false).hello("");
     upgrade(&new, port);

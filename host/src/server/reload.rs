@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::gate::Gate;
 use super::shard_loop::{Command, ShardHandle};
-use super::{Server, StartError, describe, settings};
+use super::{Server, StartError, describe, monitoring, settings};
 use crate::log::OpenError;
 use crate::net::tls::TlsServer;
 use crate::options::Options;
@@ -58,9 +58,15 @@ impl Server {
             return Err(error);
         }
         let info = describe(&self.info(), &options, self.address.port());
-        let tcp = Arc::new(Gate::tcp(&options, &info)?);
+        let tcp = Arc::new(Gate::tcp(&options, &info, &self.log)?);
         let websocket = match &options.websocket {
-            Some(websocket) => Some(Arc::new(Gate::websocket(&options, websocket, &info)?)),
+            Some(websocket) => {
+                Some(Arc::new(Gate::websocket(&options, websocket, &info, &self.log)?))
+            }
+            None => None,
+        };
+        let monitoring = match &self.monitoring_tls {
+            Some(_) => Some(monitoring::tls(&options).map_err(StartError::from)?),
             None => None,
         };
         let log = match old.log == options.log {
@@ -72,6 +78,9 @@ impl Server {
         self.tcp_gate.send_replace(tcp);
         if let (Some(sender), Some(gate)) = (&self.websocket_gate, websocket) {
             sender.send_replace(gate);
+        }
+        if let (Some(sender), Some(tls)) = (&self.monitoring_tls, monitoring) {
+            sender.send_replace(tls);
         }
         let applied = self.tell_shards(&options, pins);
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));

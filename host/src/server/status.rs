@@ -18,7 +18,8 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) struct Status {
     pub(super) shared: Arc<Shared>,
-    pub(super) http_port: u16,
+    /// Port of the monitoring listener, plain or TLS; 0 without one.
+    pub(super) monitoring_port: u16,
     pub(super) shards: usize,
     pub(super) started: (Instant, SystemTime),
     pub(super) changing: Mutex<Changing>,
@@ -62,6 +63,7 @@ impl StatusSource for Status {
         let cpu = changing.cpu.sample(Instant::now(), cpu_time());
         let (options, info) = (&changing.options, &changing.info);
         let limits = &options.limits;
+        let monitoring = options.http.as_ref().or(options.https.as_ref());
         let totals = self.shared.totals();
         let (started, start) = self.started;
         Varz {
@@ -84,10 +86,10 @@ impl StatusSource for Status {
             max_subscriptions: limits.max_subscriptions,
             ping_interval: limits.ping_interval,
             ping_max: limits.ping_max,
-            http_host: options.http.as_ref().map(|http| http.host.clone()).unwrap_or_default(),
-            http_port: self.http_port,
+            http_host: monitoring.map(|listen| listen.host.clone()).unwrap_or_default(),
+            http_port: if options.http.is_some() { self.monitoring_port } else { 0 },
             http_base_path: options.http_base_path.clone(),
-            https_port: 0,
+            https_port: if options.https.is_some() { self.monitoring_port } else { 0 },
             auth_timeout: limits.auth_timeout,
             max_control_line: limits.max_control_line,
             max_payload: limits.max_payload,
