@@ -36,6 +36,9 @@ const MAX_STALL_MILLIS: u64 = 10;
 /// into the processor's cache, and memory, when one message goes to a thousand links.
 const FLUSH_AT: u64 = 512 << 10;
 
+/// ... unless that makes fewer bytes than this for each link: writing has its price too.
+const FLUSH_AT_EACH: u64 = 4 << 10;
+
 /// Connection ids start above those that nats-server uses for itself.
 const FIRST_CID: u64 = 5;
 
@@ -65,6 +68,11 @@ impl Shared {
             last_cid: AtomicU64::new(FIRST_CID),
             clients: AtomicUsize::new(0),
         })
+    }
+
+    /// Client connections that a shard serves now; zero for one that does not exist.
+    pub fn connections(&self, shard: ShardId) -> u64 {
+        self.counters.get(usize::from(shard.0)).map_or(0, |counters| counters.connections.get())
     }
 
     /// Counters of all shards added up.
@@ -223,7 +231,9 @@ impl Shard {
         let mut input = bytes;
         self.active = false;
         self.pass.publisher = Some(id);
-        while self.effects.out_bytes < FLUSH_AT {
+        while self.effects.out_bytes < FLUSH_AT
+            || self.effects.out_bytes < self.pool.dirty.len() as u64 * FLUSH_AT_EACH
+        {
             if settings.trace.is_none()
                 && let Some(publish) = parser.next_publish(&mut input, &rules)
             {

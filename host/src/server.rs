@@ -7,11 +7,12 @@
 
 mod gate;
 mod monitoring;
+mod placement;
 mod shard_loop;
 mod status;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use self::gate::{Gate, GateKind};
 use self::monitoring::Monitoring;
 pub use self::monitoring::MonitoringError;
+use self::placement::Placement;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
 use crate::cli::NATS_VERSION;
@@ -210,6 +212,9 @@ impl Builder {
         let settings = Arc::new(settings(&options));
         let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        let runtimes = shards.iter().map(ShardHandle::runtime);
+        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
+        let placement = Arc::new(Mutex::new(placement));
         let info = server_info(&options, address.port());
         let mut acceptors = Vec::new();
         let mut websocket_address = None;
@@ -217,7 +222,12 @@ impl Builder {
             websocket_address = Some(listener.local_addr()?);
             let port = listener.local_addr()?.port();
             let gate = websocket_gate(&options, websocket, &info, port, &log)?;
-            acceptors.push(tokio::spawn(accept(listener, senders.clone(), Arc::new(gate))));
+            acceptors.push(tokio::spawn(accept(
+                listener,
+                senders.clone(),
+                placement.clone(),
+                Arc::new(gate),
+            )));
         }
         let tcp = options.tls.as_ref();
         let gate = Gate {
@@ -235,7 +245,7 @@ impl Builder {
             },
             log: log.clone(),
         };
-        acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
+        acceptors.push(tokio::spawn(accept(listener, senders, placement, Arc::new(gate))));
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -303,13 +313,13 @@ fn bind_websocket(listen: &Listen) -> Result<TcpListener, StartError> {
     Ok(TcpListener::from_std(listen::bind(listen).map_err(StartError::Websocket)?)?)
 }
 
-/// Hands connections to the shards in turn.
+/// Hands connections to shards.
 async fn accept(
     listener: TcpListener,
     shards: Vec<mpsc::UnboundedSender<Command>>,
+    placement: Arc<Mutex<Placement>>,
     gate: Arc<Gate>,
 ) {
-    let mut next = 0;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
@@ -317,8 +327,10 @@ async fn accept(
                 let _ = prepare(&socket);
                 let peer = canonical(peer);
                 let Ok(socket) = socket.into_std() else { continue };
-                next = (next + 1) % shards.len().max(1);
-                if let Some(shard) = shards.get(next) {
+                let mut placement = placement.lock().unwrap_or_else(PoisonError::into_inner);
+                let shard = placement.next(Instant::now());
+                drop(placement);
+                if let Some(shard) = shards.get(shard) {
                     let gate = gate.clone();
                     let _ = shard.send(Command::Connection { socket, peer, gate });
                 }

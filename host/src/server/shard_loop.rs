@@ -52,6 +52,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct ShardHandle {
     sender: mpsc::UnboundedSender<Command>,
+    runtime: tokio::runtime::RuntimeMetrics,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -63,6 +64,11 @@ impl ShardHandle {
 
     pub(super) fn sender(&self) -> mpsc::UnboundedSender<Command> {
         self.sender.clone()
+    }
+
+    /// How its thread spends its time.
+    pub(super) fn runtime(&self) -> tokio::runtime::RuntimeMetrics {
+        self.runtime.clone()
     }
 
     pub(super) fn join(self) {
@@ -87,6 +93,7 @@ pub(super) fn spawn(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (shared, settings, log) = (shared.clone(), settings.clone(), log.clone());
         let siblings = senders.clone();
+        let metrics = runtime.metrics();
         let seed = u64::from_ne_bytes(
             ring::rand::generate(&entropy)
                 .map_err(|_| std::io::Error::other("no entropy"))?
@@ -98,7 +105,7 @@ pub(super) fn spawn(
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, Driver::new(shard, siblings, start, log).run(commands));
             })?;
-        handles.push(ShardHandle { sender: senders[number].clone(), thread });
+        handles.push(ShardHandle { sender: senders[number].clone(), runtime: metrics, thread });
     }
     Ok(handles)
 }
