@@ -90,6 +90,7 @@ fn what_a_client_calls_itself_cannot_break_out_of_its_line() {
             r#""v1:l:a\nb\"c" - "$G/user:x\ny""#,
         ),
         (r#""nkey":"U\n","user":"u""#, r#""$G/nkey:U\n""#),
+        (r#""auth_token":"hush""#, r#""$G/token""#),
     ] {
         let session = server.client(members);
         let found = traced(&server, cid(session.info()), "[PONG]");

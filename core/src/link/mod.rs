@@ -274,6 +274,7 @@ impl Link {
                 Identity::Anonymous if !options.user.is_empty() => {
                     format!("$G/user:{}", options.user)
                 }
+                Identity::Anonymous if !options.auth_token.is_empty() => "$G/token".to_owned(),
                 Identity::Anonymous => return label,
             };
             let _ = write!(label, " - {}", quote(who.as_bytes()));
