@@ -121,7 +121,8 @@ impl Shard {
             pool,
             effects,
             limits: &settings.limits,
-            publisher: None,
+            // A queue message that was handed on may come back to its publisher's shard.
+            publisher: (routed.from.0 == *id).then_some(routed.from.1),
             message,
             shared: None,
         };
