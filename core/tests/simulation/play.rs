@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nervure_core::CloseReason;
+
 use crate::claims;
 use crate::client::Fate;
 use crate::world::World;
@@ -22,7 +24,8 @@ const STEPS: usize = 700;
 /// How often each thing was seen, so that a scenario that stops showing anything is noticed.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) cut_off: usize,
+    pub(crate) overfull: usize,
+    pub(crate) blocked: usize,
     pub(crate) vanished: usize,
     pub(crate) refused: usize,
     pub(crate) paused: usize,
@@ -56,8 +59,10 @@ pub(crate) fn wave(world: &mut World) -> Seen {
     claims::check(world);
     let count =
         |what: &dyn Fn(&crate::client::Client) -> usize| world.clients.iter().map(what).sum();
+    let cut_off = |reason| count(&|it| usize::from(it.fate == Fate::CutOff(reason)));
     Seen {
-        cut_off: count(&|it| usize::from(matches!(it.fate, Fate::CutOff(_)))),
+        overfull: cut_off(CloseReason::SlowConsumerPendingBytes),
+        blocked: cut_off(CloseReason::SlowConsumerWriteDeadline),
         vanished: count(&|it| usize::from(it.fate == Fate::Vanished)),
         refused: count(&|it| it.subs.iter().filter(|sub| sub.taken == Some(false)).count()),
         paused: world.pauses,
@@ -119,7 +124,7 @@ fn step(world: &mut World) {
         86..92 => {
             let short = Duration::from_millis(world.rng.u64(0..20));
             let long = Duration::from_millis(world.rng.u64(0..12_000));
-            let by = if world.rng.u8(..10) == 0 { long } else { short };
+            let by = if world.rng.u8(..20) == 0 { long } else { short };
             world.pass_time(by);
         }
         92..98 if !world.clients[client].steady => {
@@ -137,8 +142,8 @@ fn publish(world: &mut World, client: usize) {
     for _ in 0..rng.usize(1..5) {
         let len = match rng.u8(0..20) {
             _ if *small => rng.usize(0..100),
-            0 => rng.usize(16 << 10..24 << 10),
-            1..4 => rng.usize(1 << 10..6 << 10),
+            0 => rng.usize(16 << 10..18 << 10),
+            1..9 => rng.usize(1 << 10..4 << 10),
             _ => rng.usize(0..100),
         };
         // The anchor alone may find nobody but itself.

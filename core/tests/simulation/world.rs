@@ -18,13 +18,13 @@ use nervure_core::{CloseReason, Limits, LinkId, ShardId, Time};
 use crate::client::{Client, Fate};
 
 /// Bytes that may wait for one client: few, so that slow readers meet the limit.
-pub(crate) const MAX_PENDING: usize = 512 << 10;
+pub(crate) const MAX_PENDING: usize = 256 << 10;
 
 /// Most bytes that the server reads at once.
-const READ: usize = 32 << 10;
+const READ: usize = 16 << 10;
 
 /// Operations after which a wake comes at the latest.
-const LATEST_WAKE: u64 = 25;
+const LATEST_WAKE: u64 = 10;
 
 /// What the protocol may add to a queue that is full of messages.
 const PROTOCOL_SLACK: usize = 8 << 10;
@@ -132,7 +132,7 @@ impl World {
         if client.fate != Fate::Alive || client.paused || client.to_server.is_empty() {
             return false;
         }
-        let all = client.to_server.len().min(if self.small { READ / 64 } else { READ });
+        let all = client.to_server.len().min(if self.small { READ / 32 } else { READ });
         let count = if self.rng.bool() { all } else { self.rng.usize(1..=all) };
         let bytes: Vec<u8> = client.to_server.drain(..count).collect();
         let (shard, link) = (client.shard, client.link);
