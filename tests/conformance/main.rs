@@ -26,6 +26,7 @@ mod matching;
 mod modes;
 mod publish;
 mod queues;
+mod readme;
 mod responders;
 mod slow;
 mod subscribe;

@@ -12,7 +12,7 @@
 //! fifty lines, for the price of `http`, `rand` and `log` in the binary.
 
 mod accept;
-mod decode;
+pub mod decode;
 mod deflate;
 mod encode;
 mod frame;
