@@ -4,10 +4,10 @@ use crate::error::Result;
 use crate::flow::{BATCH, Batch, Flow, Publisher, Subscriber};
 use crate::meter::Times;
 use crate::peer::{Door, Peer, Transport};
-use crate::sample::Sample;
+use crate::sample::{Metric, Sample};
 use crate::servers::{Contestant, World};
-use crate::stream::Repeating;
-use crate::{exchange, footprint};
+use crate::stream::{Counter, Repeating};
+use crate::{exchange, footprint, interest, paced};
 
 /// Deliveries of one batch at most, so that a batch to many does not fill their queues.
 const BATCH_DELIVERIES: usize = 65_536;
@@ -37,6 +37,12 @@ pub(crate) enum Work {
         /// With a fresh inbox each.
         old_style: bool,
     },
+    /// So many subscriptions, see [`interest::subscriptions`].
+    Subscriptions(u32),
+    /// So many receiving connections, see [`interest::connections`].
+    Connections(u32),
+    /// So many percent of nats-server's maximum, see [`paced`].
+    Paced(u32),
     /// Idle connections, see [`footprint::idle`].
     Idle(usize),
     /// Starts, see [`footprint::start`].
@@ -109,12 +115,43 @@ pub(crate) const LOADS: &[Load] = &[
     beyond_limit("churn", Work::Flow(Shape { churn: true, ..flow(1, 1, 16) })),
     over(Transport::Tls, "tls-128B", Work::Flow(flow(1, 1, 128))),
     over(Transport::WebSocket, "websocket-128B", Work::Flow(flow(1, 1, 128))),
+    load("latency-10%", Work::Paced(10)),
+    load("latency-50%", Work::Paced(50)),
+    load("latency-80%", Work::Paced(80)),
+    beyond_limit("subs-1000", Work::Subscriptions(1_000)),
+    beyond_limit("subs-10000", Work::Subscriptions(10_000)),
+    beyond_limit("subs-100000", Work::Subscriptions(100_000)),
+    beyond_limit("subs-1000000", Work::Subscriptions(1_000_000)),
+    beyond_limit("conns-10", Work::Connections(10)),
+    beyond_limit("conns-1000", Work::Connections(1_000)),
+    beyond_limit("conns-10000", Work::Connections(10_000)),
     beyond_limit("idle-10000", Work::Idle(10_000)),
 ];
 
+/// The load whose rate on nats-server [`Work::Paced`] takes for its maximum.
+const MAXIMUM: Load = load("maximum", Work::Flow(flow(1, 1, 16)));
+
+/// How many 16-byte messages a second nats-server can, from one publisher to one subscriber.
+pub(crate) fn maximum(nats_server: &Contestant, times: Times) -> Result<f64> {
+    let sample = MAXIMUM.run(nats_server, times, 0.0)?;
+    Ok(sample.figure(Metric::Rate).unwrap_or_default())
+}
+
 impl Load {
+    /// Whether it needs nats-server's maximum.
+    pub(crate) fn is_paced(&self) -> bool {
+        matches!(self.work, Work::Paced(_))
+    }
+
     /// Runs once against a fresh process of this contestant.
-    pub(crate) fn run(&self, contestant: &Contestant, times: Times) -> Result<Sample> {
+    ///
+    /// `maximum` is how many messages a second nats-server can, for [`Work::Paced`].
+    pub(crate) fn run(
+        &self,
+        contestant: &Contestant,
+        times: Times,
+        maximum: f64,
+    ) -> Result<Sample> {
         match self.work {
             Work::Start => return footprint::start(contestant),
             Work::Program => return footprint::program(contestant),
@@ -127,6 +164,11 @@ impl Load {
             Work::Flow(shape) => shape.flow(&door)?.run(&server, times),
             Work::PingPong => exchange::ping_pong(&server, &door, times),
             Work::Requests { old_style } => exchange::requests(&server, &door, times, old_style),
+            Work::Subscriptions(count) => interest::subscriptions(&server, &door, times, count),
+            Work::Connections(count) => interest::connections(&server, &door, times, count),
+            Work::Paced(percent) => {
+                paced::paced(&server, &door, times, maximum * f64::from(percent) / 100.0)
+            }
             Work::Idle(connections) => footprint::idle(&server, &door, connections),
             Work::Start | Work::Program => Ok(Sample::default()),
         }
@@ -192,7 +234,7 @@ impl Shape {
         let queue = if self.audience == Audience::One { "workers " } else { "" };
         let mut peer = Peer::connect(door)?;
         peer.command(format!("SUB {subject} {queue}1\r\n").as_bytes())?;
-        Ok(Subscriber { peer, counter: Repeating::new(&expected) })
+        Ok(Subscriber { peer, counter: Counter::Repeating(Repeating::new(&expected)) })
     }
 }
 

@@ -9,7 +9,7 @@
 //! it, so that one can see that it is not what was measured.
 //!
 //! - [`loads`]: the table of loads, what each sends
-//! - [`flow`], [`exchange`], [`footprint`]: how they are driven and measured
+//! - [`flow`], [`interest`], [`exchange`], [`paced`], [`footprint`]: how they are driven and measured
 //! - [`meter`]: the clocks of a run
 //! - [`servers`], [`forwarder`]: what is compared
 //! - [`peer`], [`websocket`], [`stream`], [`epoll`]: the generator's connections
@@ -21,10 +21,12 @@ mod exchange;
 mod flow;
 mod footprint;
 mod forwarder;
+mod interest;
 mod json;
 mod loads;
 mod meter;
 mod options;
+mod paced;
 mod peer;
 mod report;
 mod sample;
@@ -35,7 +37,7 @@ mod websocket;
 
 use std::process::ExitCode;
 
-use error::{Doing, Result};
+use error::{BenchError, Doing, Result};
 use loads::{LOADS, Load};
 use options::{Options, USAGE};
 use report::Report;
@@ -72,10 +74,19 @@ fn run(options: &Options) -> Result<bool> {
     for contestant in &contestants {
         println!("{}: {}", contestant.name, contestant.program.display());
     }
+    let maximum = if chosen.iter().any(|load| load.is_paced()) {
+        let nats_server = contestants.iter().find(|it| it.name == servers::NATS_SERVER);
+        let nats_server = nats_server.ok_or_else(|| {
+            BenchError::Usage("latency loads need nats-server, whose maximum they share".to_owned())
+        })?;
+        loads::maximum(nats_server, options.times)?
+    } else {
+        0.0
+    };
     println!("{}", Report::heading());
     let mut report = Report::default();
     for load in &chosen {
-        compare(load, &contestants, options, &mut report);
+        compare(load, &contestants, options, maximum, &mut report);
         if let Some(block) = report.blocks.last() {
             print!("{}", block.lines());
         }
@@ -91,7 +102,13 @@ fn run(options: &Options) -> Result<bool> {
 }
 
 /// Runs a load in all rounds, turning the order of the contestants each time.
-fn compare(load: &Load, contestants: &[Contestant], options: &Options, report: &mut Report) {
+fn compare(
+    load: &Load,
+    contestants: &[Contestant],
+    options: &Options,
+    maximum: f64,
+    report: &mut Report,
+) {
     let able = |contestant: &&Contestant| load.by_limit || !contestant.is_limit();
     for round in 0..options.rounds {
         let mut order: Vec<&Contestant> = contestants.iter().filter(able).collect();
@@ -99,7 +116,8 @@ fn compare(load: &Load, contestants: &[Contestant], options: &Options, report: &
             order.reverse();
         }
         for contestant in order {
-            let outcome = load.run(contestant, options.times).map_err(|error| error.to_string());
+            let outcome = load.run(contestant, options.times, maximum);
+            let outcome = outcome.map_err(|error| error.to_string());
             report.add(load.name, &contestant.name, outcome);
         }
     }
