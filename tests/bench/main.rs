@@ -13,14 +13,16 @@
 //! - [`meter`]: the clocks of a run
 //! - [`servers`], [`forwarder`]: what is compared
 //! - [`peer`], [`websocket`], [`stream`], [`epoll`]: the generator's connections
-//! - [`report`], [`json`]: medians and tables
+//! - [`report`], [`goals`], [`json`], [`chart`]: medians, tables and files
 
+mod chart;
 mod epoll;
 mod error;
 mod exchange;
 mod flow;
 mod footprint;
 mod forwarder;
+mod goals;
 mod interest;
 mod json;
 mod loads;
@@ -35,6 +37,7 @@ mod stats;
 mod stream;
 mod websocket;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use error::{BenchError, Doing, Result};
@@ -91,14 +94,34 @@ fn run(options: &Options) -> Result<bool> {
             print!("{}", block.lines());
         }
     }
-    if let Some(path) = &options.json {
-        json::write(path, options, &contestants, &report)?;
-    }
+    publish(options, &contestants, &report)?;
     let failures = report.failures();
     if failures > 0 {
         eprintln!("bench: {failures} runs failed");
     }
     Ok(failures == 0)
+}
+
+/// The README's table on standard output, and the files that were asked for.
+fn publish(options: &Options, contestants: &[Contestant], report: &Report) -> Result<()> {
+    for contestant in contestants.iter().filter(|it| it.name.starts_with(servers::NERVURE)) {
+        println!("\n{}\n\n{}", contestant.name, goals::table(report, &contestant.name));
+    }
+    if let Some(path) = &options.json {
+        json::write(path, options, contestants, report)?;
+    }
+    let write = |path: &Path, svg: String| {
+        std::fs::write(path, svg).doing(&format!("write {}", path.display()))
+    };
+    if let Some(path) = &options.chart {
+        write(path, chart::comparison(report))?;
+    }
+    if let Some(path) = &options.growth_chart {
+        let none =
+            || BenchError::Usage("no loads that grow were run: add subs or conns".to_owned());
+        write(path, chart::growth(report).ok_or_else(none)?)?;
+    }
+    Ok(())
 }
 
 /// Runs a load in all rounds, turning the order of the contestants each time.
