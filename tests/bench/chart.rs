@@ -168,9 +168,12 @@ fn family(drawing: &mut Drawing, names: &[&str], members: &[(f64, &Block)], what
     };
     let x = |count: f64| LEFT + share(count, first, last) * (WIDTH - LEFT - 90.0);
     let y = |rate: f64| top + (1.0 - share(rate, low, high)) * HEIGHT;
+    for (count, block) in members {
+        label(drawing, x(*count), names.iter().filter_map(|name| rate(block, name)), y);
+    }
     drawing.text(LEFT, top - 14.0, "start", &format!("messages a second over {what}"));
     for (count, _) in members {
-        drawing.text(x(*count), top + HEIGHT + 18.0, "middle", &short(*count));
+        drawing.text(x(*count), top + HEIGHT + 18.0, "middle", &format!("{count}"));
     }
     for (at, name) in names.iter().enumerate() {
         let points: Vec<(f64, f64)> = members
@@ -178,11 +181,24 @@ fn family(drawing: &mut Drawing, names: &[&str], members: &[(f64, &Block)], what
             .filter_map(|(count, block)| Some((x(*count), y(rate(block, name)?))))
             .collect();
         drawing.line(&points, colour(at));
-        for ((x, y), rate) in points.iter().zip(members.iter().filter_map(|it| rate(it.1, name))) {
-            drawing.text(x + 4.0, y - 4.0, "start", &short(rate));
-        }
     }
     drawing.height = top + HEIGHT + 30.0;
+}
+
+/// Writes figures beside their points, from the highest down, none over another.
+fn label(
+    drawing: &mut Drawing,
+    x: f64,
+    figures: impl Iterator<Item = f64>,
+    y: impl Fn(f64) -> f64,
+) {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(|left, right| right.total_cmp(left));
+    let mut lowest = f64::MIN;
+    for figure in figures {
+        lowest = (y(figure) - 4.0).max(lowest + 12.0);
+        drawing.text(x + 4.0, lowest, "start", &short(figure));
+    }
 }
 
 #[cfg(test)]

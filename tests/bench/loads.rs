@@ -251,3 +251,51 @@ fn churn(transport: Transport) -> Vec<Batch> {
     };
     (0..100).map(batch).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use harness::Program;
+
+    use super::*;
+    use crate::error::BenchError;
+
+    const TIMES: Times =
+        Times { warm: Duration::from_millis(20), measure: Duration::from_millis(50) };
+
+    fn under_test() -> Contestant {
+        Contestant::nats_server(Program::under_test().executable())
+    }
+
+    /// All that are quickly set up, over every transport.
+    #[test]
+    fn loads_lose_nothing_and_have_their_figures() {
+        let heavy = ["subs-1000000", "subs-100000", "conns-10000", "idle-10000", "conns-1000"];
+        for load in LOADS.iter().filter(|load| !heavy.contains(&load.name)) {
+            let sample = load.run(&under_test(), TIMES, 20_000.0);
+            let sample = sample.unwrap_or_else(|error| panic!("{}: {error}", load.name));
+            let cold = matches!(load.work, Work::Start | Work::Program | Work::Idle(_));
+            let figure = if cold {
+                sample.figures().first().map(|it| it.1)
+            } else {
+                sample.figure(Metric::Rate)
+            };
+            assert!(figure.is_some_and(|figure| figure > 0.0), "{}: {sample:?}", load.name);
+        }
+    }
+
+    #[test]
+    fn a_message_too_many_fails_the_run() {
+        let server = under_test().start(&World::of(Transport::Plain)).unwrap();
+        let door = server.door(Transport::Plain);
+        let shape = flow(1, 1, 16);
+        let batch = shape.batch(Transport::Plain, 0);
+        // One delivery less is expected than there is.
+        let batch = Batch { deliveries: batch.deliveries - 1, ..batch };
+        let publisher = Publisher::new(Peer::connect(&door).unwrap(), vec![batch]);
+        let subscriber = shape.subscriber(&door, 0).unwrap();
+        let outcome = Flow::new(vec![publisher], vec![subscriber]).unwrap().run(&server, TIMES);
+        assert!(matches!(outcome, Err(BenchError::Lost { .. })), "{outcome:?}");
+    }
+}
