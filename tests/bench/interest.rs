@@ -3,7 +3,8 @@
 //! [`subscriptions`]: one client with very many subscriptions, one of ten a wildcard (half of them
 //! `*` within, half `>` at the end), and random publishes that each meet exactly one of them. The
 //! memory of a subscription is what the server's resident memory grew by while they were made,
-//! divided by their number; the rate of subscribing is that of the same time.
+//! divided by their number; the rate of subscribing is that of the same time. With churn, another
+//! client subscribes and unsubscribes all the while, and the rate of subscribing is that client's.
 //!
 //! [`connections`]: very many clients with one subscription each, and random publishes that each
 //! meet one of them, so that the work is spread over all sockets.
@@ -13,6 +14,7 @@ use std::time::Instant;
 
 use crate::error::Result;
 use crate::flow::{BATCH, Batch, Flow, Publisher, Subscriber};
+use crate::loads;
 use crate::meter::Times;
 use crate::peer::{Door, Peer, Transport};
 use crate::sample::{Metric, Sample};
@@ -50,6 +52,7 @@ pub(crate) fn subscriptions(
     door: &Door,
     times: Times,
     count: u32,
+    churn: bool,
 ) -> Result<Sample> {
     let mut peer = Peer::connect(door)?;
     let (before, began) = (server.resident(), Instant::now());
@@ -67,9 +70,14 @@ pub(crate) fn subscriptions(
     let grown = server.resident().saturating_sub(before);
     let subscriber = Subscriber { peer, counter: Counter::Any(Messages::default()) };
     let batches = random_batches(door.transport, count, subject);
-    let publisher = Publisher::new(Peer::connect(door)?, batches);
-    let mut sample = Flow::new(vec![publisher], vec![subscriber])?.run(server, times)?;
-    sample.add(Metric::Subscribing, f64::from(count) / seconds);
+    let mut publishers = vec![Publisher::new(Peer::connect(door)?, batches)];
+    if churn {
+        publishers.push(loads::churn(door)?);
+    }
+    let mut sample = Flow::new(publishers, vec![subscriber])?.run(server, times)?;
+    if !churn {
+        sample.add(Metric::Subscribing, f64::from(count) / seconds);
+    }
     sample.add(Metric::PerSubscription, grown as f64 / f64::from(count));
     Ok(sample)
 }

@@ -37,8 +37,13 @@ pub(crate) enum Work {
         /// With a fresh inbox each.
         old_style: bool,
     },
-    /// So many subscriptions, see [`interest::subscriptions`].
-    Subscriptions(u32),
+    /// Many subscriptions of one client, see [`interest::subscriptions`].
+    Subscriptions {
+        /// How many.
+        count: u32,
+        /// Others come and go, as with [`Shape`].
+        churn: bool,
+    },
     /// So many receiving connections, see [`interest::connections`].
     Connections(u32),
     /// So many percent of nats-server's maximum, see [`paced`].
@@ -80,6 +85,10 @@ const fn flow(publishers: usize, subscribers: usize, size: usize) -> Shape {
     Shape { publishers, subscribers, size, audience, headers: false, churn: false }
 }
 
+const fn subscriptions(count: u32) -> Work {
+    Work::Subscriptions { count, churn: false }
+}
+
 const fn load(name: &'static str, work: Work) -> Load {
     Load { name, transport: Transport::Plain, by_limit: true, work }
 }
@@ -118,10 +127,11 @@ pub(crate) const LOADS: &[Load] = &[
     load("latency-10%", Work::Paced(10)),
     load("latency-50%", Work::Paced(50)),
     load("latency-80%", Work::Paced(80)),
-    beyond_limit("subs-1000", Work::Subscriptions(1_000)),
-    beyond_limit("subs-10000", Work::Subscriptions(10_000)),
-    beyond_limit("subs-100000", Work::Subscriptions(100_000)),
-    beyond_limit("subs-1000000", Work::Subscriptions(1_000_000)),
+    beyond_limit("subs-1000", subscriptions(1_000)),
+    beyond_limit("subs-10000", subscriptions(10_000)),
+    beyond_limit("subs-100000", subscriptions(100_000)),
+    beyond_limit("subs-1000000", subscriptions(1_000_000)),
+    beyond_limit("churn-1000000", Work::Subscriptions { count: 1_000_000, churn: true }),
     beyond_limit("conns-10", Work::Connections(10)),
     beyond_limit("conns-1000", Work::Connections(1_000)),
     beyond_limit("conns-10000", Work::Connections(10_000)),
@@ -164,7 +174,9 @@ impl Load {
             Work::Flow(shape) => shape.flow(&door)?.run(&server, times),
             Work::PingPong => exchange::ping_pong(&server, &door, times),
             Work::Requests { old_style } => exchange::requests(&server, &door, times, old_style),
-            Work::Subscriptions(count) => interest::subscriptions(&server, &door, times, count),
+            Work::Subscriptions { count, churn } => {
+                interest::subscriptions(&server, &door, times, count, churn)
+            }
             Work::Connections(count) => interest::connections(&server, &door, times, count),
             Work::Paced(percent) => {
                 paced::paced(&server, &door, times, maximum * f64::from(percent) / 100.0)
@@ -187,7 +199,7 @@ impl Shape {
             publishers.push(Publisher::new(Peer::connect(door)?, vec![batch]));
         }
         if self.churn {
-            publishers.push(Publisher::new(Peer::connect(door)?, churn(door.transport)).one_in(10));
+            publishers.push(churn(door)?);
         }
         // Subscriptions are in force for every publisher when they are confirmed, which
         // `subscriber` has waited for.
@@ -238,18 +250,19 @@ impl Shape {
     }
 }
 
-/// A hundred batches of a hundred subjects that nobody publishes to, one of ten a wildcard.
-fn churn(transport: Transport) -> Vec<Batch> {
+/// Subscribes and unsubscribes a fresh subject for every ten messages of the others: a hundred
+/// batches of a hundred subjects that nobody publishes to, one of ten a wildcard.
+pub(crate) fn churn(door: &Door) -> Result<Publisher> {
     let batch = |batch: usize| {
         let pair = |pair: usize| {
-            let (number, tail) =
-                (batch * 100 + pair, if pair.is_multiple_of(10) { "*" } else { "x" });
+            let number = batch * 100 + pair;
+            let tail = if pair.is_multiple_of(10) { "*" } else { "x" };
             format!("SUB _INBOX.churn.{number:06}.{tail} {number}\r\nUNSUB {number}\r\n")
         };
         let bytes: String = (0..100).map(pair).collect();
-        Batch { bytes: transport.frame(bytes.into_bytes()), messages: 100, deliveries: 0 }
+        Batch { bytes: door.transport.frame(bytes.into_bytes()), messages: 100, deliveries: 0 }
     };
-    (0..100).map(batch).collect()
+    Ok(Publisher::new(Peer::connect(door)?, (0..100).map(batch).collect()).one_in(10))
 }
 
 #[cfg(test)]
@@ -271,7 +284,14 @@ mod tests {
     /// All that are quickly set up, over every transport.
     #[test]
     fn loads_lose_nothing_and_have_their_figures() {
-        let heavy = ["subs-1000000", "subs-100000", "conns-10000", "idle-10000", "conns-1000"];
+        let heavy = [
+            "churn-1000000",
+            "subs-1000000",
+            "subs-100000",
+            "conns-10000",
+            "idle-10000",
+            "conns-1000",
+        ];
         for load in LOADS.iter().filter(|load| !heavy.contains(&load.name)) {
             let sample = load.run(&under_test(), TIMES, 20_000.0);
             let sample = sample.unwrap_or_else(|error| panic!("{}: {error}", load.name));

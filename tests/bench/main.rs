@@ -86,6 +86,7 @@ fn run(options: &Options) -> Result<bool> {
     } else {
         0.0
     };
+    warn_of_others();
     println!("{}", Report::heading());
     let mut report = Report::default();
     for load in &chosen {
@@ -100,6 +101,15 @@ fn run(options: &Options) -> Result<bool> {
         eprintln!("bench: {failures} runs failed");
     }
     Ok(failures == 0)
+}
+
+/// Says that the machine does other work: then only CPU a message can be trusted.
+fn warn_of_others() {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split(' ').next().and_then(|load| load.parse::<f64>().ok());
+    if let Some(load) = load.filter(|load| *load > 1.0) {
+        println!("the machine is busy, load {load}: of the figures only CPU can be trusted");
+    }
 }
 
 /// The README's table on standard output, and the files that were asked for.
