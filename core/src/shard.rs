@@ -16,12 +16,13 @@ use foldhash::fast::FixedState;
 use crate::counters::{Counters, Totals};
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{DEFAULT_CAPACITY, Interest, MatchCache, Matches};
-use crate::link::{Endpoint, Link, Phase, Verdict, ping_interval};
-use crate::notice::{Event, Notice, SlowConsumer};
+use crate::link::{Endpoint, Link, Origin, Phase, Verdict, ping_interval};
+use crate::notice::{Event, Notice, SlowConsumer, Way};
 use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
 use crate::router::deliver::Effects;
 use crate::router::mail::{Batch, Mailbox};
+use crate::router::takes_part;
 use crate::settings::Settings;
 use crate::slab::Slab;
 use crate::subscription::Subscriptions;
@@ -30,6 +31,13 @@ use crate::wire::encode;
 
 /// Longest a producer is kept waiting for slow consumers after one read, in milliseconds.
 const MAX_STALL_MILLIS: u64 = 10;
+
+/// Bytes for links that one call may produce before the driver writes them: they had better fit
+/// into the processor's cache, and memory, when one message goes to a thousand links.
+const FLUSH_AT: u64 = 512 << 10;
+
+/// ... unless that makes fewer bytes than this for each link: writing has its price too.
+const FLUSH_AT_EACH: u64 = 4 << 10;
 
 /// Connection ids start above those that nats-server uses for itself.
 const FIRST_CID: u64 = 5;
@@ -40,7 +48,10 @@ pub struct Shared {
     pub(crate) mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
     last_cid: AtomicU64,
-    clients: AtomicUsize,
+    /// Clients that are open.
+    pub(crate) clients: AtomicUsize,
+    /// Clients that have to leave because a reload allows fewer.
+    pub(crate) surplus: AtomicUsize,
 }
 
 impl core::fmt::Debug for Shared {
@@ -59,7 +70,13 @@ impl Shared {
             counters: (0..shards).map(|_| Counters::default()).collect(),
             last_cid: AtomicU64::new(FIRST_CID),
             clients: AtomicUsize::new(0),
+            surplus: AtomicUsize::new(0),
         })
+    }
+
+    /// Client connections that a shard serves now; zero for one that does not exist.
+    pub fn connections(&self, shard: ShardId) -> u64 {
+        self.counters.get(usize::from(shard.0)).map_or(0, |counters| counters.connections.get())
     }
 
     /// Counters of all shards added up.
@@ -82,7 +99,7 @@ pub enum Output {
     Pause(LinkId),
     /// Read this link again.
     Resume(LinkId),
-    /// Have this sibling's driver call [`Shard::wake`].
+    /// Have the driver of this shard, which may be this very one, call [`Shard::wake`] soon.
     Wake(ShardId),
     /// For the log.
     Notice(Notice),
@@ -123,8 +140,10 @@ pub struct Shard {
     pub(crate) now: Time,
     /// The current call's link did something that counts as a sign of life.
     pub(crate) active: bool,
-    inbox: Vec<Batch>,
-    outputs: VecDeque<Output>,
+    /// Batches of siblings, and the first of them that is not delivered.
+    pub(crate) inbox: Vec<Batch>,
+    pub(crate) inbox_next: usize,
+    pub(crate) outputs: VecDeque<Output>,
     timers: BinaryHeap<Reverse<(Time, u32, u32)>>,
 }
 
@@ -153,6 +172,7 @@ impl Shard {
             now: Time::ZERO,
             active: false,
             inbox: Vec::new(),
+            inbox_next: 0,
             outputs: VecDeque::new(),
             timers: BinaryHeap::new(),
         }
@@ -181,31 +201,51 @@ impl Shard {
         Some(LinkId { slot, generation })
     }
 
-    /// The TLS handshake that an [`Endpoint`] announced is done.
-    pub fn secured(&mut self, now: Time, id: LinkId) {
+    /// What an [`Endpoint`] announced to follow the INFO is done, and `origin` is known.
+    pub fn admitted(&mut self, now: Time, id: LinkId, origin: Origin) {
         self.now = now;
         let settings = self.settings.clone();
-        if let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::TlsPending) {
+        if let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::Entering) {
+            link.endpoint.origin = origin;
             link.greeted(now, &settings);
             self.schedule(id.slot);
         }
     }
 
-    /// Bytes from a peer: everything complete in them is parsed and routed.
-    pub fn receive(&mut self, now: Time, id: LinkId, bytes: &[u8]) {
-        self.now = now;
-        self.collect();
-        let settings = self.settings.clone();
-        let Some(link) = self.link_mut(id) else { return };
-        if !crate::router::takes_part(link.phase) {
-            return;
+    /// The TLS handshake that was to follow the INFO failed. [`Self::closed`] is to come.
+    pub fn rejected(&mut self, id: LinkId, error: &dyn core::fmt::Display) {
+        if self.link_mut(id).is_some() {
+            self.misbehaved(id.slot, || format!("TLS handshake error: {error}"));
         }
+    }
+
+    /// Bytes from a peer: everything complete in them is parsed and routed. Returns how many are
+    /// taken. That is all of them, unless so much has come to wait that it should be written
+    /// first: then drain [`Shard::poll`] and call again with the rest.
+    pub fn receive(&mut self, now: Time, id: LinkId, bytes: &[u8]) -> usize {
+        self.now = now;
+        self.collect(FLUSH_AT);
+        let settings = self.settings.clone();
+        let Some(link) = self.link_mut(id).filter(|link| takes_part(link.phase)) else {
+            self.settle();
+            return bytes.len();
+        };
         let mut parser = std::mem::take(&mut link.parser);
         let mut rules = link.rules(&settings);
         let mut input = bytes;
         self.active = false;
         self.pass.publisher = Some(id);
-        loop {
+        while self.effects.out_bytes < FLUSH_AT
+            || self.effects.out_bytes < self.pool.dirty.len() as u64 * FLUSH_AT_EACH
+        {
+            if settings.trace.is_none()
+                && let Some(publish) = parser.next_publish(&mut input, &rules)
+            {
+                if self.publish_from_client(id.slot, &publish).is_break() {
+                    break;
+                }
+                continue;
+            }
             match parser.next(&mut input, &rules) {
                 Ok(Some(op)) => {
                     let connect = matches!(op, crate::wire::Op::Connect(_));
@@ -218,29 +258,34 @@ impl Shard {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.misbehaved(id.slot, || format!("Client parser ERROR: {error}"));
                     if let Some(text) = error.text() {
-                        self.send(id.slot, |out| encode::error(out, text));
+                        self.send_error(id.slot, text);
                     }
+                    self.misbehaved(id.slot, || format!("Client parser ERROR: {error}"));
                     self.close(id.slot, error.reason());
                     break;
                 }
             }
         }
         let active = self.active;
+        let mut taken = bytes.len();
         if let Some(link) = self.links.at_mut(id.slot) {
             link.parser = parser;
             if active {
                 link.liveness.active(now);
             }
+            if takes_part(link.phase) {
+                taken -= input.len();
+            }
         }
         self.settle();
+        taken
     }
 
     /// A sibling left something.
     pub fn wake(&mut self, now: Time) {
         self.now = now;
-        self.collect();
+        self.collect(FLUSH_AT);
         self.settle();
     }
 
@@ -302,16 +347,6 @@ impl Shard {
         self.settle();
     }
 
-    /// A new configuration is in force.
-    pub fn reconfigure(&mut self, now: Time, settings: Arc<Settings>) {
-        self.now = now;
-        self.settings = settings;
-        let slots: Vec<u32> = self.links.slots().collect();
-        for slot in slots {
-            self.schedule(slot);
-        }
-    }
-
     /// Tells clients that this server is leaving, then closes them one by one between `grace` and
     /// `total` from now.
     pub fn lame_duck(&mut self, now: Time, grace: Duration, total: Duration) {
@@ -334,7 +369,7 @@ impl Shard {
     pub fn shutdown(&mut self, now: Time) {
         self.now = now;
         // What siblings have handed over was published before the end.
-        self.collect();
+        self.collect(u64::MAX);
         let slots: Vec<u32> = self.links.slots().collect();
         for slot in slots {
             self.close(slot, CloseReason::ServerShutdown);
@@ -391,6 +426,24 @@ impl Shard {
         }
     }
 
+    /// Sends `PING`, `PONG` or `+OK`, with its line end.
+    #[inline]
+    pub(crate) fn send_word(&mut self, slot: u32, line: &'static [u8]) {
+        if self.settings.trace.is_some() {
+            let word = String::from_utf8_lossy(line);
+            self.trace(slot, Way::Out, word.trim_start_matches('+').trim_end());
+        }
+        self.send(slot, |out| out.extend_from_slice(line));
+    }
+
+    /// Sends `-ERR 'text'`.
+    pub(crate) fn send_error(&mut self, slot: u32, text: &str) {
+        if self.settings.trace.is_some() {
+            self.trace(slot, Way::Out, &format!("-ERR {text}"));
+        }
+        self.send(slot, |out| encode::error(out, text));
+    }
+
     /// Looks at a link again when it wants to be looked at.
     pub(crate) fn schedule(&mut self, slot: u32) {
         let Some(link) = self.links.at_mut(slot) else { return };
@@ -433,11 +486,11 @@ impl Shard {
             let _ = self.refuse(slot, reason, "Authentication Timeout");
             return;
         }
-        if link.liveness.due() <= now && crate::router::takes_part(link.phase) {
+        if link.liveness.due() <= now && takes_part(link.phase) {
             let interval = ping_interval(&settings, link.endpoint.transport);
             match link.liveness.fire(now, interval, settings.limits.ping_max) {
                 Verdict::Quiet => {}
-                Verdict::Ping => self.send(slot, |out| out.extend_from_slice(encode::PING)),
+                Verdict::Ping => self.send_word(slot, encode::PING),
                 Verdict::Stale => {
                     self.counters().stale_connections.add(1);
                     let _ = self.refuse(slot, CloseReason::StaleConnection, "Stale Connection");
@@ -471,10 +524,10 @@ impl Shard {
         for producer in waiting {
             self.resume(producer);
         }
-        self.unsubscribe_all(slot);
         self.counters().connections.sub(1);
         self.shared.clients.fetch_sub(1, Ordering::Relaxed);
         self.notice(slot, || Event::Closed(reason));
+        self.unsubscribe_all(slot);
     }
 
     /// A link's queue would exceed the limit.
@@ -512,25 +565,19 @@ impl Shard {
         }
     }
 
-    fn collect(&mut self) {
-        let own = usize::from(self.id.0);
-        if self.shared.mailboxes[own].is_empty() {
-            return;
-        }
-        let shared = self.shared.clone();
-        let mailbox = &shared.mailboxes[own];
-        let mut inbox = std::mem::take(&mut self.inbox);
-        if mailbox.collect(&mut inbox) {
-            for batch in &inbox {
-                self.deliver_batch(batch);
+    /// Delivers what siblings left, up to `limit` bytes for this shard's links.
+    fn collect(&mut self, limit: u64) {
+        if self.inbox.is_empty() {
+            let mailbox = &self.shared.mailboxes[usize::from(self.id.0)];
+            if mailbox.is_empty() || !mailbox.collect(&mut self.inbox) {
+                return;
             }
-            mailbox.give_back(&mut inbox);
         }
-        self.inbox = inbox;
+        self.deliver_inbox(limit);
     }
 
     /// The end of a call: counters, batches to siblings, the producer's stall.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.apply_effects(None);
         let pass = std::mem::take(&mut self.pass);
         let counters = self.counters();
@@ -554,6 +601,9 @@ impl Shard {
             if posted.crowded {
                 stall = MAX_STALL_MILLIS;
             }
+        }
+        if !self.inbox.is_empty() {
+            self.outputs.push_back(Output::Wake(self.id));
         }
         if stall > 0
             && let Some(publisher) = pass.publisher

@@ -3,23 +3,28 @@
 use crate::id::{LinkId, ShardId, SubId};
 use crate::slab::Slab;
 
-/// A subscription identifier as the client wrote it. Nearly all are a few digits, so they live
-/// inside the subscription instead of behind a pointer.
+/// Octets that a short sid and the blank behind it take at most.
+const SHORT: usize = 14;
+
+/// A subscription identifier as the client wrote it, with a blank behind it as messages have it.
+/// Nearly all are a few digits, so they live inside the subscription instead of behind a pointer.
 #[derive(Clone, Debug)]
 pub(crate) enum Sid {
-    Short { len: u8, octets: [u8; 14] },
+    /// `len` is the identifier's alone.
+    Short { len: u8, octets: [u8; SHORT] },
+    /// Ends with the blank.
     Long(Box<[u8]>),
 }
 
 impl Sid {
     pub(crate) fn new(sid: &[u8]) -> Self {
-        let mut octets = [0; 14];
+        let mut octets = [b' '; SHORT];
         match octets.get_mut(..sid.len()) {
-            Some(start) => {
+            Some(start) if sid.len() < SHORT => {
                 start.copy_from_slice(sid);
                 Self::Short { len: sid.len() as u8, octets }
             }
-            None => Self::Long(sid.into()),
+            _ => Self::Long([sid, b" "].concat().into()),
         }
     }
 
@@ -27,7 +32,21 @@ impl Sid {
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Short { len, octets } => octets.get(..usize::from(*len)).unwrap_or(octets),
-            Self::Long(octets) => octets,
+            Self::Long(octets) => octets.split_last().map_or(&[], |(_, sid)| sid),
+        }
+    }
+
+    /// Appends the identifier and a blank.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Short { len, octets } => {
+                // A copy of fixed size is two instructions; what is too much is cut off.
+                let end = out.len() + usize::from(*len) + 1;
+                out.extend_from_slice(octets);
+                out.truncate(end);
+            }
+            Self::Long(octets) => out.extend_from_slice(octets),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use harness::{Launch, PATIENCE};
 
-const GRACE: &str = "lame_duck_duration: \"30s\"\nlame_duck_grace_period: \"1s\"\n";
+const GRACE: &str = "lame_duck_duration: \"30s\"\nlame_duck_grace_period: \"3s\"\n";
 
 #[test]
 fn c092_c098_c129_c130_c131_c133_lame_duck_tells_those_who_understand_and_closes_all() {
@@ -21,7 +21,7 @@ fn c092_c098_c129_c130_c131_c133_lame_duck_tells_those_who_understand_and_closes
     let start = Instant::now();
     server.signal(libc::SIGUSR2);
     let info = modern.read_info();
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(2900), "{:?}", start.elapsed());
     assert_eq!(info["ldm"], true, "{info:#}");
     for key in ["connect_urls", "connect_info", "remote_account"] {
         assert!(info.get(key).is_none(), "{key} must be absent: {info:#}");
@@ -32,15 +32,15 @@ fn c092_c098_c129_c130_c131_c133_lame_duck_tells_those_who_understand_and_closes
     // Before the grace period is over everybody is served, and the others hear nothing.
     old.expect_open();
     early.send("PUB foo 0\r\n\r\n").expect("MSG foo 1 0\r\n\r\n");
-    modern.expect_silence(Duration::from_millis(900).saturating_sub(start.elapsed()));
+    modern.expect_silence(Duration::from_millis(1500).saturating_sub(start.elapsed()));
 
     for session in [&mut modern, &mut old, &mut early] {
         // They live long enough for the server's first PING, and hear nothing else.
         let said = session.read_until_closed();
         assert!(said == b"" || said == b"PING\r\n", "{}", said.escape_ascii());
     }
-    assert!(start.elapsed() >= Duration::from_millis(950), "{:?}", start.elapsed());
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= Duration::from_millis(2950), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert_eq!(server.finish(PATIENCE).code, Some(0));
 }
 

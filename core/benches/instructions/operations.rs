@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use nervure_core::interest::{Interest, MatchCache};
-use nervure_core::link::{Endpoint, Transport};
+use nervure_core::link::{Endpoint, Origin, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::{ParseRules, Parser, ServerInfo, encode};
@@ -21,8 +21,9 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("parse-hpub-16B", |count| {
         parse("HPUB bench.0 12 28\r\nNATS/1.0\r\n\r\n0123456789abcdef\r\n", count)
     }),
-    ("match-hit", |count| matching(8192, count)),
-    ("match-miss", |count| matching(16, count)),
+    ("match-same", |count| matching(8192, 1, count)),
+    ("match-hit", |count| matching(8192, 1000, count)),
+    ("match-miss", |count| matching(16, 1000, count)),
     ("churn", churn),
     ("encode-msg", encode_msg),
     ("receive-1to1-16B", |count| receive(&["SUB bench.0 1\r\n"], 16, count)),
@@ -74,13 +75,13 @@ fn filled() -> Interest {
     interest
 }
 
-/// Looks up a thousand subjects in turn, in a cache that holds all of them or too few.
-fn matching(capacity: usize, count: u64) {
+/// Looks up so many subjects in turn, in a cache that holds all of them or too few.
+fn matching(capacity: usize, subjects: usize, count: u64) {
     let interest = filled();
     let mut cache = MatchCache::new(ShardId(0), capacity);
     let subject = |slot: usize| format!("plant.{}.line{}.sensor.{slot}", slot % 97, slot % 1009);
-    let subjects: Vec<String> = (0..1000).map(subject).collect();
-    for subject in subjects.iter().cycle().take(1000 + count as usize) {
+    let subjects: Vec<String> = (0..subjects).map(subject).collect();
+    for subject in subjects.iter().cycle().take(subjects.len() + count as usize) {
         black_box(cache.plan(&interest, subject.as_bytes()));
     }
 }
@@ -132,7 +133,8 @@ impl World {
             forwarded_for: None,
             transport: Transport::Tcp,
             info: Arc::new(ServerInfo::default()),
-            tls_pending: false,
+            info_first: false,
+            origin: Origin::Peer,
             cookies: None,
         };
         let link = self.shard.open(Time::ZERO, endpoint).unwrap();

@@ -100,6 +100,8 @@ pub struct MatchCache {
     free: Vec<u32>,
     /// Where the search for a plan to displace goes on: the second-chance clock.
     hand: u32,
+    /// The entry that was asked for last, if it is still live.
+    last: u32,
     /// Subscriptions in all plans.
     size: usize,
     /// The generation of the index that the plans are right for.
@@ -148,6 +150,7 @@ impl MatchCache {
             entries: Vec::new(),
             free: Vec::new(),
             hand: 0,
+            last: 0,
             size: 0,
             seen: 0,
             subjects: CachedSubjects::default(),
@@ -167,17 +170,18 @@ impl MatchCache {
         if interest.generation() != self.seen {
             self.catch_up(interest);
         }
-        let hash = seeded_hash(&self.hasher, subject) as u32;
-        if let Some(at) = self.place(hash, subject)
-            && let Some(entry) = self.entries.get_mut(at as usize)
-        {
-            self.stats.hits += 1;
-            entry.recent = true;
-            // Looked up again because a borrow that is returned on one path only would be held on
-            // all.
-            return self.entries.get(at as usize).map_or(&self.passing, |entry| &entry.plan);
+        // Publishers stay with a subject for a while: the last one needs no hashing.
+        if self.entries.get(self.last as usize).is_none_or(|it| !it.live || it.subject != subject) {
+            let hash = seeded_hash(&self.hasher, subject) as u32;
+            let Some(at) = self.place(hash, subject) else {
+                return self.miss(interest, hash, subject);
+            };
+            self.last = at;
         }
-        self.miss(interest, hash, subject)
+        let Some(entry) = self.entries.get_mut(self.last as usize) else { return &self.passing };
+        self.stats.hits += 1;
+        entry.recent = true;
+        &entry.plan
     }
 
     #[inline]

@@ -2,21 +2,28 @@
 
 use bytes::Bytes;
 
-use crate::id::{LinkId, SubId};
+use crate::id::SubId;
 use crate::limits::{Limits, SHARED_PAYLOAD};
+use crate::link::client::trace::Tracer;
 use crate::link::{Flags, Link};
 use crate::outbound::{BufferPool, Outbound};
 use crate::router::takes_part;
 use crate::slab::Slab;
 use crate::subscription::{Subscription, Subscriptions};
 use crate::wire::number::Decimal;
-use crate::wire::{Body, Publish, encode};
+use crate::wire::{Body, Publish, Verbatim, encode};
 
 /// Longest a producer waits for one delivery to a consumer that lags behind, in milliseconds.
 const STALL_MILLIS: u64 = 2;
 
 /// ... and to one whose queue is full.
 const FULL_STALL_MILLIS: u64 = 5;
+
+/// Room for a short sid as it is written.
+const SHORT_SID: usize = 16;
+
+/// The slot that no link has.
+pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// What deliveries leave to be done once the match plan is no longer borrowed.
 #[derive(Debug, Default)]
@@ -43,25 +50,64 @@ impl Effects {
 
 /// One message on its way to this shard's links.
 pub(crate) struct Delivery<'a> {
+    links: &'a mut Slab<Link>,
+    subs: &'a mut Subscriptions,
+    pool: &'a mut BufferPool,
+    effects: &'a mut Effects,
+    /// The slot of a publisher that is not to hear itself, or [`NOBODY`].
+    deaf: u32,
+    /// Pending bytes above which a receiver lags behind, and above which it is cut off.
+    high: usize,
+    max: usize,
+    drop_when_lagging: bool,
+    message: &'a Publish<'a>,
+    body: usize,
+    headers: bool,
+    /// A large body, stored once for all receivers.
+    shared: Option<Bytes>,
+    tracer: Option<Box<Tracer<'a>>>,
+}
+
+/// Where deliveries go and what they use on the way.
+pub(crate) struct Means<'a> {
     pub(crate) links: &'a mut Slab<Link>,
     pub(crate) subs: &'a mut Subscriptions,
     pub(crate) pool: &'a mut BufferPool,
     pub(crate) effects: &'a mut Effects,
     pub(crate) limits: &'a Limits,
-    /// The link it came from, when that is one of this shard's.
-    pub(crate) publisher: Option<LinkId>,
-    pub(crate) message: &'a Publish<'a>,
-    /// A large body, stored once for all receivers.
-    pub(crate) shared: Option<Bytes>,
+    /// Where deliveries are noted, if they are.
+    pub(crate) tracer: Option<Box<Tracer<'a>>>,
 }
 
-impl Delivery<'_> {
+impl<'a> Delivery<'a> {
+    /// `deaf` is the slot of a publisher that is not to hear itself, or [`NOBODY`].
+    #[inline]
+    pub(crate) fn new(means: Means<'a>, deaf: u32, message: &'a Publish<'a>) -> Self {
+        let Means { links, subs, pool, effects, limits, tracer } = means;
+        let body = message.body.as_slice().len();
+        Self {
+            links,
+            subs,
+            pool,
+            effects,
+            deaf,
+            high: limits.max_pending / 4 * 3,
+            max: limits.max_pending,
+            drop_when_lagging: limits.no_fast_producer_stall,
+            message,
+            body,
+            headers: message.header_len > 0,
+            shared: None,
+            tracer,
+        }
+    }
+
     /// Gives the message to one subscription; returns whether it took it.
     #[inline]
     pub(crate) fn hand_over(&mut self, id: SubId) -> bool {
         let Some(sub) = self.subs.get_mut(id) else { return false };
         let Some(link) = self.links.at_mut(sub.link) else { return false };
-        if !takes_part(link.phase) || (self.publisher == Some(link.id) && !link.flags.echo) {
+        if !takes_part(link.phase) || self.deaf == sub.link {
             return false;
         }
         if sub.max > 0 {
@@ -72,36 +118,101 @@ impl Delivery<'_> {
                 self.effects.ended.push(id.slot);
             }
         }
-        let body = self.message.body.as_slice().len();
-        let seen = if link.flags.headers { body } else { body - self.message.header_len };
         sub.delivered += 1;
         let pending = link.outbound.pending();
-        if pending > self.limits.max_pending / 4 * 3 {
-            if self.limits.no_fast_producer_stall {
+        if pending + self.body > self.high {
+            let seen =
+                if link.flags.headers { self.body } else { self.body - self.message.header_len };
+            let lag = Lag { pending, seen, link: sub.link };
+            if !lag.bear(self.high, self.max, self.drop_when_lagging, self.effects) {
                 return false;
             }
-            let full = pending >= self.limits.max_pending;
-            self.effects.stall_millis += if full { FULL_STALL_MILLIS } else { STALL_MILLIS };
-            self.effects.lagging.push(sub.link);
         }
-        if pending + seen > self.limits.max_pending {
-            self.effects.overfull.push(sub.link);
-            return false;
+        match self.message.verbatim {
+            Some(Verbatim { line, rest }) if !self.headers || link.flags.headers => {
+                link.outbound.append(self.pool, |out| {
+                    out.reserve(line.len() + rest.len() + SHORT_SID);
+                    let verb = out.len();
+                    out.extend_from_slice(line);
+                    encode::replace_verb(out, verb, self.headers);
+                    sub.sid.write(out);
+                    out.extend_from_slice(rest);
+                });
+            }
+            _ => compose(
+                &mut link.outbound,
+                self.pool,
+                sub,
+                link.flags,
+                self.message,
+                &mut self.shared,
+            ),
         }
-        write(&mut link.outbound, self.pool, sub, link.flags, self.message, &mut self.shared);
-        self.effects.out_msgs += 1;
-        self.effects.out_bytes += body as u64;
+        if let Some(tracer) = &mut self.tracer {
+            tracer.delivered(link, sub, self.message);
+        }
         if !link.dirty {
             link.dirty = true;
             self.pool.dirty.push(sub.link);
         }
         true
     }
+
+    /// Counts `taken` deliveries.
+    #[inline]
+    pub(crate) fn count(&mut self, taken: usize) {
+        self.effects.out_msgs += taken as u64;
+        self.effects.out_bytes += (taken * self.body) as u64;
+    }
 }
 
-/// Encodes the message for one receiver.
-#[inline]
-fn write(
+/// A receiver with much waiting for it.
+struct Lag {
+    pending: usize,
+    /// Bytes that one more message adds.
+    seen: usize,
+    link: u32,
+}
+
+impl Lag {
+    /// Slows the producer down; returns whether the receiver gets the message all the same.
+    #[cold]
+    fn bear(self, high: usize, max: usize, drop: bool, effects: &mut Effects) -> bool {
+        if self.pending > high {
+            if drop {
+                return false;
+            }
+            let full = self.pending >= max;
+            effects.stall_millis += if full { FULL_STALL_MILLIS } else { STALL_MILLIS };
+            effects.lagging.push(self.link);
+        }
+        if self.pending + self.seen > max {
+            effects.overfull.push(self.link);
+            return false;
+        }
+        true
+    }
+}
+
+/// Puts together what precedes the body for one receiver.
+pub(crate) fn head(out: &mut Vec<u8>, sub: &Subscription, flags: Flags, message: &Publish<'_>) {
+    let (subject, sid, header_len) = (message.subject, sub.sid.as_slice(), message.header_len);
+    match message.header_size {
+        Some(size) if flags.headers && header_len > 0 => {
+            encode::hmsg(out, subject, sid, message.reply, size, message.size);
+        }
+        // The server changed the message, so it writes the size itself.
+        Some(_) if header_len > 0 => {
+            let seen = message.body.as_slice().len() - header_len;
+            let size = Decimal::new(seen as u64);
+            encode::msg(out, subject, sid, message.reply, size.as_bytes());
+        }
+        _ => encode::msg(out, subject, sid, message.reply, message.size),
+    }
+}
+
+/// Puts the message together for one receiver.
+fn compose(
     outbound: &mut Outbound,
     pool: &mut BufferPool,
     sub: &Subscription,
@@ -110,24 +221,11 @@ fn write(
     shared: &mut Option<Bytes>,
 ) {
     let body = message.body.as_slice();
-    let header_len = message.header_len;
-    let (subject, sid) = (message.subject, sub.sid.as_slice());
-    let with_header = flags.headers && header_len > 0;
-    let body_start = if with_header { 0 } else { header_len };
+    let body_start = if flags.headers { 0 } else { message.header_len };
     let seen = &body[body_start..];
     let large = seen.len() >= SHARED_PAYLOAD;
     outbound.append(pool, |out| {
-        match message.header_size {
-            Some(size) if with_header => {
-                encode::hmsg(out, subject, sid, message.reply, size, message.size);
-            }
-            // The server changed the message, so it writes the size itself.
-            Some(_) if header_len > 0 => {
-                let size = Decimal::new(seen.len() as u64);
-                encode::msg(out, subject, sid, message.reply, size.as_bytes());
-            }
-            _ => encode::msg(out, subject, sid, message.reply, message.size),
-        }
+        head(out, sub, flags, message);
         if !large {
             out.extend_from_slice(seen);
             out.extend_from_slice(encode::CRLF);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::id::{LinkId, ShardId, SubId};
 use crate::limits::SHARED_PAYLOAD;
-use crate::wire::{Body, Publish};
+use crate::wire::{Body, Publish, Verbatim, encode};
 
 /// Bytes waiting in one mailbox above which producers are slowed down.
 const CROWDED: usize = 16 << 20;
@@ -36,7 +36,8 @@ enum Item {
     Message(Header),
 }
 
-/// Lengths of the parts that lie one after the other in a batch's buffer.
+/// Lengths of the words of a message, which lies in a batch's buffer as if it came from a
+/// publisher: verb, subject, reply, sizes, CR LF and, unless it is shared, the body and CR LF.
 #[derive(Debug)]
 struct Header {
     from: Origin,
@@ -48,13 +49,9 @@ struct Header {
     size: u8,
     header_size: Option<u8>,
     header_len: u32,
-    body: Stored,
-}
-
-#[derive(Debug)]
-enum Stored {
-    Inline(u32),
-    Shared(Bytes),
+    /// Length of all of it.
+    parts: u32,
+    shared: Option<Bytes>,
 }
 
 /// Messages for one shard, in order.
@@ -64,6 +61,15 @@ pub(crate) struct Batch {
     picks: Vec<(SubId, u32)>,
     data: Vec<u8>,
     shared: usize,
+    read: Cursor,
+}
+
+/// How far the target has come.
+#[derive(Debug, Default)]
+struct Cursor {
+    item: usize,
+    data: usize,
+    pick: usize,
 }
 
 /// One message as the target sees it.
@@ -103,40 +109,55 @@ impl Batch {
         if !plain && picks == 0 {
             return false;
         }
-        let data = &mut self.data;
-        let mut put = |part: &[u8]| {
-            data.extend_from_slice(part);
-            part.len() as u32
-        };
-        let subject = put(message.subject);
-        let reply = message.reply.map(&mut put);
-        // Sizes have at most nine digits.
-        let size = put(message.size) as u8;
-        let header_size = message.header_size.map(|part| put(part) as u8);
-        let body = match &message.body {
-            Body::Shared(bytes) => Stored::Shared(bytes.clone()),
-            Body::Slice(slice) if slice.len() >= SHARED_PAYLOAD => {
-                Stored::Shared(Bytes::copy_from_slice(slice))
-            }
-            Body::Slice(slice) => Stored::Inline(put(slice)),
-        };
-        if let Stored::Shared(bytes) = &body {
+        let before = self.data.len();
+        let shared = self.put(message);
+        if let Some(bytes) = &shared {
             self.shared += bytes.len();
         }
-        let header_len = message.header_len as u32;
         self.items.push(Item::Message(Header {
             from,
             handovers,
             plain,
             picks,
-            subject,
-            reply,
-            size,
-            header_size,
-            header_len,
-            body,
+            subject: message.subject.len() as u32,
+            reply: message.reply.map(|reply| reply.len() as u32),
+            // Sizes have at most nine digits.
+            size: message.size.len() as u8,
+            header_size: message.header_size.map(|digits| digits.len() as u8),
+            header_len: message.header_len as u32,
+            parts: (self.data.len() - before) as u32,
+            shared,
         }));
         true
+    }
+
+    /// Writes a message as a publisher with good manners would, but for a body that is returned
+    /// because it is better shared.
+    fn put(&mut self, message: &Publish<'_>) -> Option<Bytes> {
+        let data = &mut self.data;
+        if let Some(Verbatim { line, rest }) = message.verbatim {
+            data.extend_from_slice(line);
+            data.extend_from_slice(rest);
+            return None;
+        }
+        data.extend_from_slice(if message.header_size.is_some() { b"HPUB " } else { b"PUB " });
+        let words = [Some(message.subject), message.reply, message.header_size];
+        for word in words.into_iter().flatten() {
+            data.extend_from_slice(word);
+            data.push(b' ');
+        }
+        data.extend_from_slice(message.size);
+        data.extend_from_slice(encode::CRLF);
+        let slice = match &message.body {
+            Body::Shared(bytes) => return Some(bytes.clone()),
+            Body::Slice(slice) if slice.len() >= SHARED_PAYLOAD => {
+                return Some(Bytes::copy_from_slice(slice));
+            }
+            Body::Slice(slice) => slice,
+        };
+        data.extend_from_slice(slice);
+        data.extend_from_slice(encode::CRLF);
+        None
     }
 
     /// Asks the target to slow one of its links down.
@@ -157,39 +178,35 @@ impl Batch {
         self.picks.clear();
         self.data.clear();
         self.shared = 0;
+        self.read = Cursor::default();
     }
 
-    /// The contents, in order.
-    pub(crate) fn envelopes(&self) -> impl Iterator<Item = Envelope<'_>> {
-        let (mut data, mut picks) = (self.data.as_slice(), self.picks.as_slice());
-        self.items.iter().map(move |item| match item {
+    /// What comes next, in order.
+    pub(crate) fn next(&mut self) -> Option<Envelope<'_>> {
+        let item = self.items.get(self.read.item)?;
+        self.read.item += 1;
+        Some(match item {
             Item::Stall(link) => Envelope::Stall(*link),
             Item::Message(header) => {
+                let mut data = self.data.get(self.read.data..).unwrap_or(&[]);
+                let mut picks = self.picks.get(self.read.pick..).unwrap_or(&[]);
                 let chosen = cut(&mut picks, header.picks as usize);
                 let groups = chosen.iter().map(|(_, len)| *len as usize).sum();
+                let groups = cut(&mut data, groups);
+                let parts = cut(&mut data, header.parts as usize);
+                self.read.pick += chosen.len();
+                self.read.data += groups.len() + parts.len();
                 Envelope::Message(Routed {
                     from: header.from,
                     handovers: header.handovers,
                     plain: header.plain,
                     picks: chosen,
-                    groups: cut(&mut data, groups),
+                    groups,
                     header,
-                    parts: cut(&mut data, header.parts()),
+                    parts,
                 })
             }
         })
-    }
-}
-
-impl Header {
-    /// Bytes of all parts in the buffer.
-    fn parts(&self) -> usize {
-        let inline = match self.body {
-            Stored::Inline(len) => len,
-            Stored::Shared(_) => 0,
-        };
-        let sizes = u32::from(self.size) + u32::from(self.header_size.unwrap_or(0));
-        (self.subject + self.reply.unwrap_or(0) + sizes + inline) as usize
     }
 }
 
@@ -202,19 +219,29 @@ fn cut<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
 
 impl<'b> Routed<'b> {
     pub(crate) fn message(&self) -> Publish<'b> {
-        let (header, mut parts) = (self.header, self.parts);
-        let mut take = |len: usize| cut(&mut parts, len);
-        Publish {
-            subject: take(header.subject as usize),
-            reply: header.reply.map(|len| take(len as usize)),
-            size: take(usize::from(header.size)),
-            header_size: header.header_size.map(|len| take(usize::from(len))),
-            header_len: header.header_len as usize,
-            body: match &header.body {
-                Stored::Inline(len) => Body::Slice(take(*len as usize)),
-                Stored::Shared(bytes) => Body::Shared(bytes.clone()),
-            },
-        }
+        let header = self.header;
+        let verb = if header.header_size.is_some() { 5 } else { 4 };
+        let mut rest = self.parts;
+        let line = cut(&mut rest, verb + header.subject as usize + 1);
+        let subject = line.get(verb..line.len() - 1).unwrap_or(line);
+        let mut words = rest;
+        let mut word = |len: usize| {
+            let word = cut(&mut words, len);
+            cut(&mut words, 1);
+            word
+        };
+        let reply = header.reply.map(|len| word(len as usize));
+        let header_size = header.header_size.map(|len| word(usize::from(len)));
+        let size = word(usize::from(header.size));
+        let body = match &header.shared {
+            Some(bytes) => Body::Shared(bytes.clone()),
+            // After the LF that `word` left, and before the CR LF at the end.
+            None => Body::Slice(words.get(1..words.len().saturating_sub(2)).unwrap_or(&[])),
+        };
+        let header_len = header.header_len as usize;
+        let ready = header.shared.is_none() && (header_len > 0) == header_size.is_some();
+        let verbatim = ready.then_some(Verbatim { line, rest });
+        Publish { subject, reply, size, header_size, header_len, body, verbatim }
     }
 
     pub(crate) fn picks(&self) -> impl Iterator<Item = Pick<'b>> + use<'b> {

@@ -7,12 +7,13 @@
 pub(crate) mod deliver;
 pub(crate) mod mail;
 
-use deliver::{Delivery, Effects};
-use mail::{Batch, Envelope, Pick};
+use deliver::{Delivery, Effects, Means, NOBODY};
+use mail::{Envelope, Pick};
 
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::QueueGroup;
 use crate::link::Phase;
+use crate::link::client::trace::Tracer;
 use crate::shard::Shard;
 use crate::wire::{Publish, encode};
 
@@ -20,14 +21,13 @@ use crate::wire::{Publish, encode};
 const MAX_HANDOVERS: u8 = 8;
 
 impl Shard {
-    /// Routes what the client in `slot` published.
+    /// Routes what a client published; with `echo` its own subscriptions get it as well.
     #[inline]
-    pub(crate) fn publish(&mut self, slot: u32, message: &Publish<'_>) {
-        let Some(publisher) = self.links.at(slot).map(|link| link.id) else { return };
-        if self.route(publisher, message) == 0
+    pub(crate) fn publish(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) {
+        if self.route(publisher, echo, message) == 0
             && let Some(reply) = message.reply
         {
-            self.answer_no_responders(slot, message.subject, reply);
+            self.answer_no_responders(publisher.slot, message.subject, reply);
         }
         if !self.effects.is_quiet() {
             self.apply_effects(Some(publisher));
@@ -37,7 +37,7 @@ impl Shard {
     /// Delivers to everybody who wants the message; returns how many took it, another shard
     /// counting as one.
     #[inline]
-    fn route(&mut self, publisher: LinkId, message: &Publish<'_>) -> usize {
+    fn route(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) -> usize {
         let Self {
             cache,
             shared,
@@ -49,6 +49,7 @@ impl Shard {
             picks,
             rng,
             settings,
+            outputs,
             id,
             ..
         } = self;
@@ -56,20 +57,15 @@ impl Shard {
         if plan.is_empty() {
             return 0;
         }
-        let mut delivery = Delivery {
-            links,
-            subs,
-            pool,
-            effects,
-            limits: &settings.limits,
-            publisher: Some(publisher),
-            message,
-            shared: None,
-        };
+        let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
+        let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
+        let deaf = if echo { NOBODY } else { publisher.slot };
+        let mut delivery = Delivery::new(means, deaf, message);
         let mut taken = 0;
         for &sub in &plan.local {
             taken += usize::from(delivery.hand_over(sub));
         }
+        delivery.count(taken);
         if plan.queues.is_empty() && plan.shards.is_empty() {
             return taken;
         }
@@ -93,17 +89,33 @@ impl Shard {
         taken
     }
 
-    /// Delivers a batch that another shard handed over.
-    pub(crate) fn deliver_batch(&mut self, batch: &Batch) {
-        for envelope in batch.envelopes() {
-            match envelope {
-                Envelope::Stall(link) => self.stall_link(link),
-                Envelope::Message(routed) => {
-                    let lagging = self.deliver_routed(&routed);
-                    let (shard, link) = routed.from;
-                    if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
-                        outbox.push_stall(link);
-                    }
+    /// Delivers what other shards handed over, until there is no more or `limit` bytes wait to be
+    /// written; what is left stays in the inbox.
+    pub(crate) fn deliver_inbox(&mut self, limit: u64) {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        while let Some(batch) = inbox.get_mut(self.inbox_next) {
+            while let Some(envelope) = batch.next() {
+                self.deliver_envelope(&envelope);
+                if self.pass.out_bytes > limit {
+                    self.inbox = inbox;
+                    return;
+                }
+            }
+            self.inbox_next += 1;
+        }
+        self.inbox_next = 0;
+        self.shared.mailboxes[usize::from(self.id.0)].give_back(&mut inbox);
+        self.inbox = inbox;
+    }
+
+    fn deliver_envelope(&mut self, envelope: &Envelope<'_>) {
+        match envelope {
+            Envelope::Stall(link) => self.stall_link(*link),
+            Envelope::Message(routed) => {
+                let lagging = self.deliver_routed(routed);
+                let (shard, link) = routed.from;
+                if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
+                    outbox.push_stall(link);
                 }
             }
         }
@@ -112,26 +124,34 @@ impl Shard {
     /// Delivers one message from another shard; returns whether a consumer lags behind.
     fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
         let message = &routed.message();
-        let Self { cache, shared, links, subs, pool, effects, outboxes, rng, settings, id, .. } =
-            self;
-        let plan = cache.plan(&shared.interest, message.subject);
-        let mut delivery = Delivery {
+        let Self {
+            cache,
+            shared,
             links,
             subs,
             pool,
             effects,
-            limits: &settings.limits,
-            publisher: None,
-            message,
-            shared: None,
-        };
+            outboxes,
+            rng,
+            settings,
+            outputs,
+            id,
+            ..
+        } = self;
+        let plan = cache.plan(&shared.interest, message.subject);
+        let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
+        let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
+        let mut delivery = Delivery::new(means, NOBODY, message);
         if routed.plain {
+            let mut taken = 0;
             for &sub in &plan.local {
-                delivery.hand_over(sub);
+                taken += usize::from(delivery.hand_over(sub));
             }
+            delivery.count(taken);
         }
         for pick in routed.picks() {
             if delivery.hand_over(pick.sub) {
+                delivery.count(1);
                 continue;
             }
             // The member left, or cannot take it, while the message was on its way: somebody
@@ -225,6 +245,7 @@ fn choose(
             return Choice::Elsewhere(member.id);
         }
         if delivery.hand_over(member.id) {
+            delivery.count(1);
             return Choice::Taken;
         }
     }

@@ -4,7 +4,7 @@
 //! not a blank, up to and without the line's end. Limits that depend on the link are not looked
 //! at, except in [`Announced::check`].
 
-use super::op::{Body, Op, Publish};
+use super::op::{Body, Op, Publish, Verbatim};
 use super::parser::ParseRules;
 use super::verb::Verb;
 use super::{WireError, number};
@@ -79,9 +79,9 @@ impl<'a> Announced<'a> {
 
     /// The message, once its octets are here.
     #[inline]
-    pub(super) const fn with(self, body: Body<'a>) -> Publish<'a> {
+    pub(super) const fn with(self, body: Body<'a>, verbatim: Option<Verbatim<'a>>) -> Publish<'a> {
         let Self { subject, reply, size, header_size, header_len, len: _ } = self;
-        Publish { subject, reply, size, header_size, header_len, body }
+        Publish { subject, reply, size, header_size, header_len, body, verbatim }
     }
 }
 

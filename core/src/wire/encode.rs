@@ -35,6 +35,20 @@ pub fn msg(out: &mut Vec<u8>, subject: &[u8], sid: &[u8], reply: Option<&[u8]>, 
     }
 }
 
+/// Makes a delivery's verb out of the publication's that lies at `at`: PUB becomes MSG, and with
+/// `headers` HPUB becomes HMSG.
+#[inline]
+pub(crate) fn replace_verb(out: &mut [u8], at: usize, headers: bool) {
+    let Some(verb) = out.get_mut(at..) else { return };
+    if headers {
+        if let Some(verb) = verb.first_chunk_mut() {
+            *verb = *b"HMSG";
+        }
+    } else if let Some(verb) = verb.first_chunk_mut() {
+        *verb = *b"MSG";
+    }
+}
+
 /// Appends `HMSG subject sid [reply] header-size size\r\n`. Header, payload and CR LF are to
 /// follow. Sizes as in [`msg`].
 #[inline]

@@ -38,7 +38,7 @@ mod transcript_tests;
 pub use connect::{ConnectError, ConnectOptions};
 pub use error::{Fault, WireError};
 pub use info::{ClientInfo, PROTO, ServerInfo};
-pub use op::{Body, Op, Publish};
+pub use op::{Body, Op, Publish, Verbatim};
 pub use parser::{ParseRules, Parser};
 pub use quote::quote;
 pub use redact::redacted;

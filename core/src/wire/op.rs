@@ -42,8 +42,8 @@ pub enum Op<'a> {
     },
 }
 
-/// A published message.
-#[derive(Clone, PartialEq, Eq)]
+/// A published message. Two are equal when they say the same, however they lie in memory.
+#[derive(Clone)]
 pub struct Publish<'a> {
     /// Where it is published to; not empty, without blanks, CR or LF, otherwise unchecked.
     pub subject: &'a [u8],
@@ -59,6 +59,20 @@ pub struct Publish<'a> {
     pub header_len: usize,
     /// Header block and payload.
     pub body: Body<'a>,
+    /// The same message as it lies in the input, when that is what a receiver gets.
+    pub verbatim: Option<Verbatim<'a>>,
+}
+
+/// A message written with single blanks is forwarded as it came: only the verb and the sid are
+/// the receiver's own. What a receiver gets is `line` with its verb replaced, the sid, a blank,
+/// `rest`. Only for bodies below [`SHARED_PAYLOAD`](crate::limits::SHARED_PAYLOAD), and for HPUB
+/// only with a header block.
+#[derive(Clone, Copy)]
+pub struct Verbatim<'a> {
+    /// From the verb to the blank behind the subject.
+    pub line: &'a [u8],
+    /// From the reply, or else the first size, to the CR LF behind the payload.
+    pub rest: &'a [u8],
 }
 
 /// The octets of a message, header block first, without the CR LF that ends them.
@@ -90,6 +104,15 @@ impl PartialEq for Body<'_> {
 }
 
 impl Eq for Body<'_> {}
+
+impl PartialEq for Publish<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let line = |it: &Self| (it.subject, it.reply, it.header_size, it.size, it.header_len);
+        line(self) == line(other) && self.body == other.body
+    }
+}
+
+impl Eq for Publish<'_> {}
 
 impl Publish<'_> {
     /// The header block; empty when the message has none.
@@ -176,6 +199,7 @@ mod tests {
             header_size: None,
             header_len: 0,
             body: Body::Slice(b"secret"),
+            verbatim: None,
         });
         let publish = format!("{publish:?}");
         assert!(!publish.contains("secret"), "{publish}");

@@ -5,7 +5,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::args::{self, Announced};
-use super::op::{Body, Op};
+use super::op::{Body, Op, Publish};
 use super::verb::{Recognised, Tail, Verb, recognise};
 use super::{WireError, whole};
 use crate::limits::SHARED_PAYLOAD;
@@ -68,6 +68,17 @@ impl Parser {
             }
         }
         self.next_split(input, rules)
+    }
+
+    /// Takes the next unit if it is a PUB that needs no second look. `None` says nothing: ask
+    /// [`next`](Self::next), which gives the same message, only slower.
+    #[inline]
+    pub fn next_publish<'i>(
+        &self,
+        input: &mut &'i [u8],
+        rules: &ParseRules,
+    ) -> Option<Publish<'i>> {
+        if self.is_inside_unit() { None } else { whole::plain_publish(input, rules) }
     }
 
     /// Whether a unit has begun and not ended.
@@ -273,7 +284,7 @@ impl Carry {
         let large = self.is_large().then(|| Bytes::from(core::mem::take(&mut self.large)));
         let (line, small) = self.kept.split_at(self.line.min(self.kept.len()));
         let body = large.map_or(Body::Slice(small), Body::Shared);
-        Ok(Op::Pub(Announced::parse(line, headers)?.with(body)))
+        Ok(Op::Pub(Announced::parse(line, headers)?.with(body, None)))
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Op, ParseRules, Parser, WireError};
+use super::{Op, ParseRules, Parser, Publish, Verbatim, WireError};
 use crate::limits::SHARED_PAYLOAD;
 
 /// Low limits, so that short sessions run into them.
@@ -19,16 +19,42 @@ fn trace(op: &Op<'_>, out: &mut String) {
         Op::Pub(publish) => (publish.body.as_slice(), publish.header_len),
         _ => (b"", 0),
     };
+    if let Op::Pub(publish) = op {
+        check_verbatim(publish);
+    }
     // The debug form tells a shared body from a borrowed one, which does depend on the split.
     let debug = format!("{op:?}").replace("Shared", "Slice");
     writeln!(out, "{debug} {header} {}", octets.escape_ascii()).unwrap();
 }
 
+/// What is forwarded as it came is what would have been put together.
+fn check_verbatim(publish: &Publish<'_>) {
+    let Some(Verbatim { line, rest }) = publish.verbatim else { return };
+    let words = [Some(publish.subject), publish.reply, publish.header_size, Some(publish.size)];
+    let words: Vec<&[u8]> = words.into_iter().flatten().collect();
+    let verb: &[u8] = if publish.header_size.is_some() { b"HPUB " } else { b"PUB " };
+    let whole = [verb, &words.join(&b' '), b"\r\n", publish.body.as_slice(), b"\r\n"].concat();
+    let (given, subject) = line.split_at(verb.len());
+    assert!(given.eq_ignore_ascii_case(verb));
+    assert_eq!([verb, subject, rest].concat(), whole);
+    assert_eq!(subject, [publish.subject, b" "].concat());
+    assert_eq!(publish.header_size.is_some(), publish.header_len > 0);
+}
+
 fn run<'a>(reads: impl IntoIterator<Item = &'a [u8]>, rules: &ParseRules) -> String {
+    run_as(reads, rules, false)
+}
+
+fn run_as<'a>(reads: impl IntoIterator<Item = &'a [u8]>, rules: &ParseRules, fast: bool) -> String {
     let mut parser = Parser::default();
     let mut out = String::new();
     for mut read in reads {
         loop {
+            if fast && let Some(publish) = parser.next_publish(&mut read, rules) {
+                assert!(publish.verbatim.is_some());
+                trace(&Op::Pub(publish), &mut out);
+                continue;
+            }
             match parser.next(&mut read, rules) {
                 Ok(Some(op)) => trace(&op, &mut out),
                 Ok(None) => break,
@@ -129,6 +155,8 @@ proptest! {
         let whole = run([&octets[..]], &rules);
         prop_assert_eq!(&run(cut(&octets, &places), &rules), &whole);
         prop_assert_eq!(&run(octets.chunks(1), &rules), &whole);
+        prop_assert_eq!(&run_as([&octets[..]], &rules, true), &whole);
+        prop_assert_eq!(&run_as(cut(&octets, &places), &rules, true), &whole);
     }
 
     #[test]

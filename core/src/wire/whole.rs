@@ -6,9 +6,10 @@
 
 use super::args::{Announced, delivery_limit, operation};
 use super::number;
-use super::op::{Body, Op};
+use super::op::{Body, Op, Publish, Verbatim};
 use super::parser::ParseRules;
 use super::verb::{LONGEST, Recognised, Tail, Verb, recognise};
+use crate::limits::{MAX_SIZE_DIGITS, SHARED_PAYLOAD};
 
 const fn word(octets: [u8; 4]) -> u32 {
     u32::from_be_bytes(octets)
@@ -100,10 +101,68 @@ fn line<'a>(input: &mut &'a [u8], after: usize, verb: Verb, rules: &ParseRules) 
     Some(op)
 }
 
-/// A PUB or HPUB.
+/// A PUB with single blanks and a small payload, which is what nearly every PUB is.
 #[inline]
+pub(super) fn plain_publish<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Publish<'a>> {
+    let unit = *input;
+    if word(*unit.first_chunk::<4>()?) | FOLD_THREE != PUB_SPACE || rules.connect_only {
+        return None;
+    }
+    let line = unit.get(4..)?;
+    let (subject, after) = line.split_at_checked(word_end(line)?)?;
+    let mut announced = after.strip_prefix(b" ")?;
+    let mut reply = None;
+    let mut number = leading_size(announced);
+    if number.is_none() {
+        let (word, after) = announced.split_at_checked(word_end(announced)?)?;
+        reply = Some(word);
+        announced = after.strip_prefix(b" ")?;
+        number = leading_size(announced);
+    }
+    let (len, digits) = number?;
+    let (size, rest) = announced.split_at_checked(digits)?;
+    let (octets, after) = rest.strip_prefix(b"\r\n")?.split_at_checked(len)?;
+    let after = after.strip_prefix(b"\r\n")?;
+    let arguments = line.len() - rest.len();
+    if subject.is_empty()
+        || arguments > rules.max_control_line
+        || len > rules.max_payload
+        || len >= SHARED_PAYLOAD
+    {
+        return None;
+    }
+    let (line, rest) = unit.split_at_checked(4 + subject.len() + 1)?;
+    let verbatim = Some(Verbatim { line, rest: rest.get(..rest.len() - after.len())? });
+    *input = after;
+    let body = Body::Slice(octets);
+    Some(Publish { subject, reply, size, header_size: None, header_len: 0, body, verbatim })
+}
+
+/// A size at the front of `text`, and how many digits it has. `None` unless a CR ends it.
+#[inline(always)]
+fn leading_size(text: &[u8]) -> Option<(usize, usize)> {
+    let (mut value, mut digits) = (0, 0);
+    loop {
+        let octet = *text.get(digits)?;
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            return (octet == b'\r' && digits > 0).then_some((value, digits));
+        }
+        value = value * 10 + usize::from(digit);
+        digits += 1;
+        if digits > MAX_SIZE_DIGITS {
+            return None;
+        }
+    }
+}
+
+/// A PUB or HPUB.
+#[inline(never)]
 fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
-    let (mut words, subject) = Words::after(input, if HEADERS { 4 } else { 3 })?;
+    let verb = if HEADERS { 4 } else { 3 };
+    let unit = *input;
+    let (mut words, subject) = Words::after(unit, verb)?;
+    let after_subject = words.rest;
     let second = words.next()?;
     let third = words.next()?;
     let (reply, header_size, size) = if HEADERS {
@@ -118,7 +177,8 @@ fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) ->
     } else {
         (Some(second), None, third)
     };
-    let rest = words.end(rules)?;
+    let single = words.single;
+    let (end, rest) = words.end(rules)?;
     // Too few words leave an empty one here, which is no number.
     let len = number::parse_size(size)?;
     let header_len = match header_size {
@@ -130,8 +190,16 @@ fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) ->
     }
     let (octets, after) = rest.split_at_checked(len)?;
     *input = after.strip_prefix(b"\r\n")?;
+    let headers = header_len > 0;
+    let verbatim = if single && end == End::CrLf && headers == HEADERS && len < SHARED_PAYLOAD {
+        let line = unit.get(..verb + subject.len() + 2);
+        let rest = after_subject.get(1..after_subject.len() - input.len());
+        line.zip(rest).map(|(line, rest)| Verbatim { line, rest })
+    } else {
+        None
+    };
     let announced = Announced { subject, reply, size, header_size, header_len, len };
-    Some(Op::Pub(announced.with(Body::Slice(octets))))
+    Some(Op::Pub(announced.with(Body::Slice(octets), verbatim)))
 }
 
 #[inline]
@@ -139,7 +207,7 @@ fn subscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
     let (mut words, subject) = Words::after(input, 3)?;
     let second = words.next()?;
     let third = words.next()?;
-    let rest = words.end(rules)?;
+    let (_, rest) = words.end(rules)?;
     if second.is_empty() {
         return None;
     }
@@ -158,7 +226,7 @@ fn unsubscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
     }
     let (mut words, sid) = Words::after(input, 5)?;
     let max = words.next()?;
-    let rest = words.end(rules)?;
+    let (_, rest) = words.end(rules)?;
     if sid.is_empty() {
         return None;
     }
@@ -166,18 +234,29 @@ fn unsubscribe<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Option<Op<'a>> {
     Some(Op::Unsub { sid, max: delivery_limit(max) })
 }
 
+/// How a control line ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With CR LF and nothing before it.
+    CrLf,
+    /// With blanks, or LF alone.
+    Otherwise,
+}
+
 /// Walks over a control line once, word by word, without knowing its end beforehand.
 struct Words<'a> {
     rest: &'a [u8],
     /// How long `rest` was at the first word.
     whole: usize,
+    /// All words so far had exactly one blank before them, and no tab.
+    single: bool,
 }
 
 impl<'a> Words<'a> {
     /// Begins `after` octets, with the blank that ends the verb. Takes the first word.
     #[inline]
     fn after(input: &'a [u8], after: usize) -> Option<(Self, &'a [u8])> {
-        let mut words = Self { rest: input.get(after..)?, whole: 0 };
+        let mut words = Self { rest: input.get(after..)?, whole: 0, single: true };
         let first = words.next()?;
         words.whole = first.len() + words.rest.len();
         Some((words, first))
@@ -186,12 +265,15 @@ impl<'a> Words<'a> {
     /// The next word, empty when there are no more. `None` when the input ends first.
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        loop {
-            match self.rest {
-                [octet, ..] if *octet > b' ' => break,
-                [b' ' | b'\t', rest @ ..] => self.rest = rest,
-                [] => return None,
-                _ => return Some(b""),
+        match self.rest {
+            [b' ', word @ ..] if word.first().is_some_and(|octet| *octet > b' ') => {
+                self.rest = word;
+            }
+            [b'\r', ..] => return Some(b""),
+            _ => {
+                if !self.skip_blanks()? {
+                    return Some(b"");
+                }
             }
         }
         let (word, rest) = self.rest.split_at_checked(word_end(self.rest)?)?;
@@ -199,18 +281,41 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
-    /// What follows the line, provided that this is its end and it is not too long.
+    /// Passes unusual blanks over; returns whether a word follows. `None` when the input ends.
+    #[cold]
+    fn skip_blanks(&mut self) -> Option<bool> {
+        self.single = false;
+        loop {
+            match self.rest {
+                [octet, ..] if *octet > b' ' => return Some(true),
+                [b' ' | b'\t', rest @ ..] => self.rest = rest,
+                [] => return None,
+                _ => return Some(false),
+            }
+        }
+    }
+
+    /// How the line ends and what follows it, provided that this is its end and it is not too
+    /// long.
     #[inline]
-    fn end(mut self, rules: &ParseRules) -> Option<&'a [u8]> {
+    fn end(mut self, rules: &ParseRules) -> Option<(End, &'a [u8])> {
         // Another word, a control octet within one, or a CR within the line is not its end.
+        let mut end = End::CrLf;
         let rest = loop {
             match self.rest {
-                [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => break rest,
-                [b' ' | b'\t', rest @ ..] => self.rest = rest,
+                [b'\r', b'\n', rest @ ..] => break rest,
+                [b'\n', rest @ ..] => {
+                    end = End::Otherwise;
+                    break rest;
+                }
+                [b' ' | b'\t', rest @ ..] => {
+                    end = End::Otherwise;
+                    self.rest = rest;
+                }
                 _ => return None,
             }
         };
-        (self.whole - self.rest.len() <= rules.max_control_line).then_some(rest)
+        (self.whole - self.rest.len() <= rules.max_control_line).then_some((end, rest))
     }
 }
 

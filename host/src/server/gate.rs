@@ -1,27 +1,34 @@
-//! How a connection gets in on one listener: TLS before or after INFO, WebSocket, or neither.
+//! How a connection gets in on one listener: PROXY preamble, TLS before or after INFO, WebSocket,
+//! or nothing of these.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nervure_core::link::{CookieCredentials, Endpoint, Transport};
+use nervure_core::CloseReason;
+use nervure_core::link::{CookieCredentials, Endpoint, Origin, Transport};
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpStream;
 
+use super::StartError;
+use crate::log::Logger;
 use crate::net::Conn;
-use crate::net::tls::{TlsServer, accept_tls, peek_is_tls, speaks_first};
-use crate::net::ws::{self, PathKind, WsRules};
-use crate::options::HandshakeFirst;
+use crate::net::listen::canonical;
+use crate::net::proxy::{self, read_preamble};
+use crate::net::tls::{TlsAcceptError, TlsServer, accept_tls, peek_is_tls, speaks_first};
+use crate::net::ws::{self, PathKind, RefusalReason, UpgradeInfo, WsAcceptError, WsRules};
+use crate::options::{HandshakeFirst, Options, WebsocketOptions};
 
 /// What one listener asks of its connections.
 pub(super) struct Gate {
     pub(super) info: Arc<ServerInfo>,
     pub(super) tls: Option<Arc<TlsServer>>,
     pub(super) kind: GateKind,
+    pub(super) log: Logger,
 }
 
 pub(super) enum GateKind {
-    Tcp { handshake_first: HandshakeFirst, allow_non_tls: bool },
+    Tcp { handshake_first: HandshakeFirst, allow_non_tls: bool, proxied: bool },
     WebSocket { rules: WsRules, timeout: Option<Duration> },
 }
 
@@ -29,18 +36,78 @@ pub(super) enum GateKind {
 pub(super) enum Entry {
     /// Ready to speak NATS.
     Ready(Conn, Endpoint),
-    /// INFO goes out in plain text first, then [`secure`] follows.
-    InfoFirst(Conn, Endpoint, Arc<TlsServer>),
+    /// INFO goes out in plain text first, then [`Gate::admit`] follows.
+    InfoFirst(Conn, Endpoint),
+}
+
+/// Why a connection that has its INFO has to end.
+pub(super) struct Rejected {
+    pub(super) reason: CloseReason,
+    /// What went wrong with TLS, for the log.
+    pub(super) tls: Option<TlsAcceptError>,
+}
+
+impl From<CloseReason> for Rejected {
+    fn from(reason: CloseReason) -> Self {
+        Self { reason, tls: None }
+    }
 }
 
 impl Gate {
+    /// The client listener's. Reads the certificates.
+    pub(super) fn tcp(
+        options: &Options,
+        info: &ServerInfo,
+        log: &Logger,
+    ) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref();
+        let (on, mixed) = (tls.is_some(), options.allow_non_tls);
+        Ok(Self {
+            info: Arc::new(ServerInfo {
+                tls_required: on && !mixed,
+                tls_available: on && mixed,
+                tls_verify: tls.is_some_and(|tls| tls.verify),
+                ..info.clone()
+            }),
+            tls: tls.map(TlsServer::from_options).transpose()?,
+            kind: GateKind::Tcp {
+                handshake_first: tls.map_or(HandshakeFirst::No, |tls| tls.handshake_first),
+                allow_non_tls: mixed,
+                proxied: options.proxy_protocol,
+            },
+            log: log.clone(),
+        })
+    }
+
+    /// The WebSocket listener's; its port is that of `websocket`. Reads the certificates.
+    pub(super) fn websocket(
+        options: &Options,
+        websocket: &WebsocketOptions,
+        info: &ServerInfo,
+        log: &Logger,
+    ) -> Result<Self, StartError> {
+        let tls = websocket.tls.as_ref().map(TlsServer::from_options).transpose()?;
+        let rules = WsRules::from_options(websocket, false, options.limits.max_payload)
+            .map_err(|error| StartError::Origin(error.0))?;
+        let info = ServerInfo {
+            host: websocket.listen.host.clone(),
+            port: websocket.listen.port,
+            tls_required: tls.is_some(),
+            tls_available: tls.is_some(),
+            ..info.clone()
+        };
+        let kind = GateKind::WebSocket { rules, timeout: websocket.handshake_timeout };
+        Ok(Self { info: Arc::new(info), tls, kind, log: log.clone() })
+    }
+
     fn endpoint(&self, peer: SocketAddr, transport: Transport) -> Endpoint {
         Endpoint {
             peer,
             forwarded_for: None,
             transport,
             info: self.info.clone(),
-            tls_pending: false,
+            info_first: false,
+            origin: Origin::Peer,
             cookies: None,
         }
     }
@@ -50,8 +117,7 @@ impl Gate {
     pub(super) async fn enter(&self, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
         match &self.kind {
             GateKind::WebSocket { rules, timeout } => {
-                let (conn, info) =
-                    ws::accept(socket, self.tls.as_deref(), rules, *timeout, |_| {}).await.ok()?;
+                let (conn, info) = self.upgrade(socket, peer, rules, *timeout).await?;
                 if info.kind == PathKind::Leaf {
                     return None;
                 }
@@ -68,38 +134,114 @@ impl Gate {
                 };
                 Some(Entry::Ready(conn, endpoint))
             }
-            GateKind::Tcp { handshake_first, .. } => {
+            GateKind::Tcp { handshake_first, proxied, .. } => {
                 let endpoint = self.endpoint(peer, Transport::Tcp);
-                let Some(tls) = &self.tls else {
+                if let Some(tls) = &self.tls {
+                    let first = match handshake_first {
+                        HandshakeFirst::No => false,
+                        HandshakeFirst::Yes => true,
+                        HandshakeFirst::Auto(wait) => speaks_first(&socket, *wait).await.ok()?,
+                    };
+                    if first {
+                        let origin = self.origin(&socket, peer).await?;
+                        let endpoint = Endpoint { origin, ..endpoint };
+                        return match accept_tls(socket, tls, None).await {
+                            Ok((socket, session)) => {
+                                Some(Entry::Ready(Conn::tls(socket, session), endpoint))
+                            }
+                            Err(error) => {
+                                self.log
+                                    .error(format_args!("{peer} - TLS handshake error: {error}"));
+                                None
+                            }
+                        };
+                    }
+                } else if !proxied {
                     return Some(Entry::Ready(Conn::tcp(socket), endpoint));
-                };
-                let first = match handshake_first {
-                    HandshakeFirst::No => false,
-                    HandshakeFirst::Yes => true,
-                    HandshakeFirst::Auto(wait) => speaks_first(&socket, *wait).await.ok()?,
-                };
-                if first {
-                    let (socket, session) = accept_tls(socket, tls, None).await.ok()?;
-                    return Some(Entry::Ready(Conn::tls(socket, session), endpoint));
                 }
-                let endpoint = Endpoint { tls_pending: true, ..endpoint };
-                Some(Entry::InfoFirst(Conn::tcp(socket), endpoint, tls.clone()))
+                let origin = if *proxied { Origin::Untold } else { Origin::Peer };
+                let endpoint = Endpoint { info_first: true, origin, ..endpoint };
+                Some(Entry::InfoFirst(Conn::tcp(socket), endpoint))
             }
         }
     }
 
-    /// After the plain INFO: shakes hands, unless plain clients are welcome and this is one.
-    pub(super) async fn secure(&self, conn: Conn, tls: &TlsServer) -> Option<Conn> {
-        let socket = conn.into_socket().ok()?;
+    /// After the plain INFO: reads the PROXY preamble, then shakes hands, each where it is due.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection has to end. Its socket is closed.
+    pub(super) async fn admit(
+        &self,
+        conn: Conn,
+        peer: SocketAddr,
+    ) -> Result<(Conn, Origin), Rejected> {
+        let Ok(socket) = conn.into_socket() else {
+            return Err(CloseReason::TlsHandshakeError.into());
+        };
+        let Some(origin) = self.origin(&socket, peer).await else {
+            return Err(CloseReason::ProtocolViolation.into());
+        };
+        let Some(tls) = &self.tls else { return Ok((Conn::tcp(socket), origin)) };
+        match self.secure(socket, tls).await {
+            Ok(conn) => Ok((conn, origin)),
+            // Clients that do not know of TLS are no news.
+            Err(TlsAcceptError::NotTls) => Err(CloseReason::TlsHandshakeError.into()),
+            Err(error) => {
+                Err(Rejected { reason: CloseReason::TlsHandshakeError, tls: Some(error) })
+            }
+        }
+    }
+
+    /// TLS and upgrade of a WebSocket, with what the log says when they fail.
+    async fn upgrade(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        rules: &WsRules,
+        timeout: Option<Duration>,
+    ) -> Option<(Conn, UpgradeInfo)> {
+        let refused = |reason: &RefusalReason| {
+            self.log.error(format_args!("{peer} - websocket handshake error: {reason}"));
+        };
+        match ws::accept(socket, self.tls.as_deref(), rules, timeout, refused).await {
+            Ok(accepted) => Some(accepted),
+            Err(WsAcceptError::Tls(error)) => {
+                let text = format_args!("websocket: TLS handshake error from {peer}: {error}");
+                self.log.error(text);
+                None
+            }
+            Err(_told_or_gone) => None,
+        }
+    }
+
+    /// Reads the PROXY preamble where one is expected. `None`: it is broken, and the log says how.
+    async fn origin(&self, socket: &TcpStream, peer: SocketAddr) -> Option<Origin> {
+        if !matches!(self.kind, GateKind::Tcp { proxied: true, .. }) {
+            return Some(Origin::Peer);
+        }
+        match read_preamble(socket, proxy::TIMEOUT).await {
+            Ok(None) => Some(Origin::Peer),
+            Ok(Some(addresses)) => Some(Origin::Behind(canonical(addresses.source))),
+            Err(error) => {
+                self.log
+                    .warn(format_args!("Error reading PROXY protocol header from {peer}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Shakes hands, unless plain clients are welcome and this is one.
+    async fn secure(&self, socket: TcpStream, tls: &TlsServer) -> Result<Conn, TlsAcceptError> {
         let mixed = matches!(self.kind, GateKind::Tcp { allow_non_tls: true, .. });
         if mixed {
             let is_tls = tokio::time::timeout(tls.timeout(), peek_is_tls(&socket)).await;
             // Silence past the timeout is a plain client that has nothing to say yet.
             if !matches!(is_tls, Ok(Ok(true))) {
-                return Some(Conn::tcp(socket));
+                return Ok(Conn::tcp(socket));
             }
         }
-        let (socket, session) = accept_tls(socket, tls, None).await.ok()?;
-        Some(Conn::tls(socket, session))
+        let (socket, session) = accept_tls(socket, tls, None).await?;
+        Ok(Conn::tls(socket, session))
     }
 }

@@ -75,16 +75,16 @@ impl Shard {
         }
         let verbose = link.flags.verbose;
         let mut options = options;
-        options.forget_secrets();
+        options.forget_signatures();
         link.options = Some(options);
         self.schedule(slot);
         if verbose {
-            self.send(slot, |out| out.extend_from_slice(encode::OK));
+            self.send_word(slot, encode::OK);
         }
     }
 
-    /// Finds out who the client is; `None` is a refusal.
-    fn login(&mut self, slot: u32, options: &ConnectOptions) -> Option<()> {
+    /// Finds out who the client is, at CONNECT and at a reload; `None` is a refusal.
+    pub(crate) fn login(&mut self, slot: u32, options: &ConnectOptions) -> Option<()> {
         let link = self.links.at_mut(slot)?;
         let auth = link.auth(&self.settings);
         let cookies = link.endpoint.cookies.as_deref();
@@ -95,11 +95,6 @@ impl Shard {
         let user = or_cookie(&options.user, cookies.map(|c| &c.user));
         let pass = or_cookie(&options.pass, cookies.map(|c| &c.pass));
         let token = or_cookie(&options.auth_token, cookies.map(|c| &c.token));
-        // A repeated CONNECT that brings no credentials keeps the identity it has proven.
-        let silent = user.is_none() && pass.is_none() && token.is_none();
-        if silent && link.flags.connected && link.identity != Identity::Anonymous {
-            return Some(());
-        }
         link.identity = auth.check(user.as_deref(), pass.as_deref(), token.as_deref())?;
         Some(())
     }
@@ -122,13 +117,13 @@ impl Shard {
                     false
                 }
             },
-            Phase::TlsPending | Phase::Closing => false,
+            Phase::Entering | Phase::Closing => false,
         }
     }
 
     /// Says why and closes.
     pub(crate) fn refuse(&mut self, slot: u32, reason: CloseReason, text: &str) -> Flow {
-        self.send(slot, |out| encode::error(out, text));
+        self.send_error(slot, text);
         self.close(slot, reason);
         Flow::Break(())
     }
@@ -136,8 +131,7 @@ impl Shard {
     /// The INFO every link starts with.
     pub(crate) fn send_first_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link = ClientInfo { client_id: cid, client_ip: &ip, ..self.client_info() };
         self.send(slot, |out| info.encode_into(&per_link, out));
     }
@@ -145,8 +139,7 @@ impl Shard {
     /// The INFO that follows the first PONG after CONNECT.
     pub(crate) fn send_connect_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link = ClientInfo {
             client_id: cid,
             client_ip: &ip,
@@ -163,8 +156,7 @@ impl Shard {
         if !(link.flags.async_info && link.flags.first_pong) {
             return;
         }
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link =
             ClientInfo { client_id: cid, client_ip: &ip, ldm: true, ..self.client_info() };
         self.send(slot, |out| info.encode_into(&per_link, out));

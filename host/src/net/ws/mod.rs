@@ -30,7 +30,7 @@ use nervure_core::CloseReason;
 
 pub use accept::{WsAcceptError, accept};
 pub use frame::WsError;
-pub use upgrade::{Credentials, PathKind, UpgradeInfo, WsRules};
+pub use upgrade::{Credentials, PathKind, RefusalReason, UpgradeInfo, WsRules};
 
 use super::conn::{ReadError, Written};
 use super::lower::Sink;
