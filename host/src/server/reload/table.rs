@@ -134,7 +134,7 @@ const TABLE: &[Row] = &[
     Line(|a, b| a.tags != b.tags, |_| "Reloaded: tags".to_owned()),
     Line(|a, b| a.metadata != b.metadata, |_| "Reloaded: metadata".to_owned()),
     Fixed("FeatureFlags", |o| map(&o.feature_flags)),
-    // Ours alone; no file sets it.
+    // Ours alone.
     Fixed("Shards", |o| o.shards.to_string()),
 ];
 
