@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nervure_core::Limits;
+use nervure_core::subject::mappings::Mapping;
 
 /// Where to listen. Port 0 asks the system for a free one (`-1` in files and flags). In an address
 /// that is advertised, port 0 stands for the listener's.
@@ -46,6 +47,10 @@ pub struct Options {
     pub max_closed_clients: usize,
     /// What a write that times out does to a client: close (false) or retry (true).
     pub write_timeout_retry: bool,
+    /// Name of the cluster that this server is to be part of; subject mappings may depend on it.
+    pub cluster_name: Option<String>,
+    /// Subject mappings of the global account; the last one of a source counts.
+    pub mappings: Vec<Mapping>,
     /// Who may connect.
     pub auth: AuthOptions,
     /// TLS on the client port.
@@ -249,6 +254,8 @@ impl Default for Options {
             no_header_support: false,
             max_closed_clients: 10_000,
             write_timeout_retry: false,
+            cluster_name: None,
+            mappings: Vec::new(),
             auth: AuthOptions::default(),
             tls: None,
             allow_non_tls: false,

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nervure_core::counters::Totals;
 use nervure_core::settings::{Auth, Settings};
 use nervure_core::shard::Shared;
+use nervure_core::subject::mappings::Mappings;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -341,7 +342,15 @@ fn settings(options: &Options) -> Settings {
         websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
         trace: options.log.trace,
+        mappings: mappings(options),
     }
+}
+
+/// The table of mappings, if there are any.
+fn mappings(options: &Options) -> Option<Arc<Mappings>> {
+    let cluster = options.cluster_name.as_deref().unwrap_or_default();
+    let table = || Arc::new(Mappings::new(&options.mappings, cluster));
+    (!options.mappings.is_empty()).then(table)
 }
 
 /// The ways in that can be checked. The others stay shut: users with rules that cannot be

@@ -5,6 +5,13 @@ use crate::shard::Shard;
 use crate::wire::{Op, redacted};
 
 impl Shard {
+    /// Notes the subject that a mapping gave a publication.
+    #[cold]
+    pub(crate) fn trace_mapping(&mut self, slot: u32, from: &[u8], to: &[u8]) {
+        let (from, to) = (String::from_utf8_lossy(from), String::from_utf8_lossy(to));
+        self.notice(slot, || Event::Traced(true, format!("[MAPPING {from} -> {to}]")));
+    }
+
     /// Notes one inbound unit.
     #[cold]
     pub(crate) fn trace_in(&mut self, slot: u32, op: &Op<'_>) {
