@@ -95,6 +95,7 @@ impl Shard {
     }
 
     /// [`Self::publish_permitted`] on the subject that the mappings make of the message's.
+    #[inline(never)]
     fn publish_mapped(&mut self, id: LinkId, flags: Flags, publish: &Publish<'_>) {
         let verb: &[u8] = if publish.header_len > 0 { b"HPUB " } else { b"PUB " };
         let mut line = std::mem::take(&mut self.renamed);
@@ -102,21 +103,24 @@ impl Shard {
         line.extend_from_slice(verb);
         let Self { settings, rng, .. } = self;
         let mappings = settings.mappings.as_deref();
+        let renamed;
+        let mut publish = publish;
         if mappings.is_some_and(|it| it.apply(publish.subject, &mut line, rng)) {
             line.push(b' ');
             let subject = line.get(verb.len()..line.len() - 1).unwrap_or_default();
             if self.settings.trace {
                 self.trace_mapping(id.slot, publish.subject, subject);
             }
-            self.publish_permitted(id, flags, &publish.renamed(subject, &line));
-        } else {
-            self.publish_permitted(id, flags, publish);
+            renamed = publish.renamed(subject, &line);
+            publish = &renamed;
         }
+        self.publish_permitted(id, flags, publish);
         self.renamed = line;
     }
 
-    /// What is left to check of a publication when its subject is settled, then routing.
-    #[inline]
+    /// What is left to check of a publication when its subject is settled, then routing. Part of
+    /// both callers, so that without mappings there is no call.
+    #[inline(always)]
     fn publish_permitted(&mut self, id: LinkId, flags: Flags, publish: &Publish<'_>) {
         let slot = id.slot;
         if is_reserved_subject(publish.subject) {
