@@ -11,7 +11,7 @@
 //!
 //! [`Shard::receive`](shard::Shard::receive) → [`wire`] (bytes to operations) → [`link`] (who may say what) →
 //! `router` (match, choose queue members, deliver) with [`interest`] (who wants what) and
-//! [`subject`] (what a subject is) → [`outbound`] (what waits to be written).
+//! [`subject`] (what a subject is and what mappings make of it) → [`outbound`] (what waits to be written).
 
 #![forbid(unsafe_code)]
 

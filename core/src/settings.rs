@@ -2,8 +2,10 @@
 //! whole.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::limits::Limits;
+use crate::subject::mappings::Mappings;
 
 /// What all shards of a server obey. A reload makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,8 @@ pub struct Settings {
     pub no_headers: bool,
     /// Protocol traces are wanted as notices.
     pub trace: Option<TraceRules>,
+    /// What clients' publications change their subjects by; `None` is by nothing.
+    pub mappings: Option<Arc<Mappings>>,
 }
 
 /// How much of a payload protocol traces show.

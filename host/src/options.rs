@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nervure_core::Limits;
+use nervure_core::subject::mappings::Mapping;
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
 pub const MAX_SHARDS: usize = 256;
@@ -49,6 +50,10 @@ pub struct Options {
     pub max_closed_clients: usize,
     /// What a write that times out does to a client: close (false) or retry (true).
     pub write_timeout_retry: bool,
+    /// Name of the cluster that this server is to be part of; subject mappings may depend on it.
+    pub cluster_name: Option<String>,
+    /// Subject mappings of the global account; the last one of a source counts.
+    pub mappings: Vec<Mapping>,
     /// Who may connect.
     pub auth: AuthOptions,
     /// TLS on the client port.
@@ -252,6 +257,8 @@ impl Default for Options {
             no_header_support: false,
             max_closed_clients: 10_000,
             write_timeout_retry: false,
+            cluster_name: None,
+            mappings: Vec::new(),
             auth: AuthOptions::default(),
             tls: None,
             allow_non_tls: false,

@@ -12,7 +12,6 @@ const CHECKLIST: RangeInclusive<u16> = 1..=197;
 const ACCOUNTS: &str = "accounts, nkeys and permissions";
 const CLUSTER: &str = "clusters";
 const LEAFS: &str = "leaf nodes";
-const MAPPINGS: &str = "subject mappings";
 const CONNZ: &str = "all of monitoring (/connz)";
 const CLIENTS: &str = "tests/interop, which runs real clients";
 
@@ -27,7 +26,8 @@ const DEFERRED: &[(RangeInclusive<u16>, &str)] = &[
     (146..=147, LEAFS),
     (157..=157, CLUSTER),
     (158..=158, ACCOUNTS),
-    (165..=185, MAPPINGS),
+    (179..=180, LEAFS),
+    (181..=181, ACCOUNTS),
     (192..=194, CONNZ),
     (195..=196, CLIENTS),
 ];
@@ -38,6 +38,7 @@ const PARTLY: &[(u16, &str, &str)] = &[
     (87, "present when configured", "JetStream"),
     (105, "the permissions of the user apply", ACCOUNTS),
     (125, "`stalls` of the consumer", CONNZ),
+    (178, "the permissions of the user apply", ACCOUNTS),
     (186, "publishes that permissions refuse", ACCOUNTS),
     (190, "the size the connection counts", CONNZ),
 ];

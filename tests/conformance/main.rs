@@ -22,6 +22,7 @@ mod info;
 mod keepalive;
 mod lame_duck;
 mod limits;
+mod mappings;
 mod matching;
 mod modes;
 mod publish;

@@ -10,6 +10,8 @@ mod connect;
 mod headers;
 #[path = "fuzz_targets/parser.rs"]
 mod parser;
+#[path = "fuzz_targets/transform.rs"]
+mod transform;
 #[path = "fuzz_targets/websocket.rs"]
 mod websocket;
 
@@ -48,6 +50,11 @@ fn headers_seeds() {
 #[test]
 fn parser_seeds() {
     replay("parser", parser::run);
+}
+
+#[test]
+fn transform_seeds() {
+    replay("transform", transform::run);
 }
 
 #[test]
