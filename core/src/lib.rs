@@ -23,6 +23,7 @@ pub mod link;
 pub mod notice;
 pub mod outbound;
 pub mod reason;
+mod reload;
 mod router;
 pub mod settings;
 pub mod shard;

@@ -45,7 +45,10 @@ pub struct Shared {
     pub(crate) mailboxes: Box<[Mailbox]>,
     counters: Box<[Counters]>,
     last_cid: AtomicU64,
-    clients: AtomicUsize,
+    /// Clients that are open.
+    pub(crate) clients: AtomicUsize,
+    /// Clients that have to leave because a reload allows fewer.
+    pub(crate) surplus: AtomicUsize,
 }
 
 impl core::fmt::Debug for Shared {
@@ -64,6 +67,7 @@ impl Shared {
             counters: (0..shards).map(|_| Counters::default()).collect(),
             last_cid: AtomicU64::new(FIRST_CID),
             clients: AtomicUsize::new(0),
+            surplus: AtomicUsize::new(0),
         })
     }
 
@@ -325,16 +329,6 @@ impl Shard {
         self.settle();
     }
 
-    /// A new configuration is in force.
-    pub fn reconfigure(&mut self, now: Time, settings: Arc<Settings>) {
-        self.now = now;
-        self.settings = settings;
-        let slots: Vec<u32> = self.links.slots().collect();
-        for slot in slots {
-            self.schedule(slot);
-        }
-    }
-
     /// Tells clients that this server is leaving, then closes them one by one between `grace` and
     /// `total` from now.
     pub fn lame_duck(&mut self, now: Time, grace: Duration, total: Duration) {
@@ -547,7 +541,7 @@ impl Shard {
     }
 
     /// The end of a call: counters, batches to siblings, the producer's stall.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.apply_effects(None);
         let pass = std::mem::take(&mut self.pass);
         let counters = self.counters();

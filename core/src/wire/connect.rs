@@ -120,9 +120,10 @@ impl From<serde_json::Error> for ConnectError {
 }
 
 impl ConnectOptions {
-    /// Drops what proves an identity, once it has been checked.
-    pub fn forget_secrets(&mut self) {
-        for secret in [&mut self.pass, &mut self.auth_token, &mut self.sig, &mut self.proxy_sig] {
+    /// Drops what proves an identity once only. Password and token stay: a reload holds them
+    /// against its users.
+    pub fn forget_signatures(&mut self) {
+        for secret in [&mut self.sig, &mut self.proxy_sig] {
             *secret = Box::default();
         }
     }

@@ -75,7 +75,7 @@ impl Shard {
         }
         let verbose = link.flags.verbose;
         let mut options = options;
-        options.forget_secrets();
+        options.forget_signatures();
         link.options = Some(options);
         self.schedule(slot);
         if verbose {
@@ -83,8 +83,8 @@ impl Shard {
         }
     }
 
-    /// Finds out who the client is; `None` is a refusal.
-    fn login(&mut self, slot: u32, options: &ConnectOptions) -> Option<()> {
+    /// Finds out who the client is, at CONNECT and at a reload; `None` is a refusal.
+    pub(crate) fn login(&mut self, slot: u32, options: &ConnectOptions) -> Option<()> {
         let link = self.links.at_mut(slot)?;
         let auth = link.auth(&self.settings);
         let cookies = link.endpoint.cookies.as_deref();
@@ -95,11 +95,6 @@ impl Shard {
         let user = or_cookie(&options.user, cookies.map(|c| &c.user));
         let pass = or_cookie(&options.pass, cookies.map(|c| &c.pass));
         let token = or_cookie(&options.auth_token, cookies.map(|c| &c.token));
-        // A repeated CONNECT that brings no credentials keeps the identity it has proven.
-        let silent = user.is_none() && pass.is_none() && token.is_none();
-        if silent && link.flags.connected && link.identity != Identity::Anonymous {
-            return Some(());
-        }
         link.identity = auth.check(user.as_deref(), pass.as_deref(), token.as_deref())?;
         Some(())
     }
