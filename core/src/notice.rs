@@ -1,5 +1,7 @@
 //! What the core has to say to whoever keeps the log.
 
+use std::sync::Arc;
+
 use crate::reason::CloseReason;
 
 /// Something worth a log line. The driver decides whether it is shown.
@@ -24,8 +26,19 @@ pub enum Event {
     Refused(String),
     /// The link did not take what was sent to it.
     SlowConsumer(SlowConsumer),
-    /// One unit of the protocol, inbound (`true`) or outbound.
-    Traced(bool, String),
+    /// One unit of the protocol, or its payload. The text of a payload is shared by all receivers.
+    Traced(Way, Arc<str>),
+}
+
+/// Which way a traced unit went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the peer.
+    In,
+    /// To the peer.
+    Out,
+    /// Neither: what the server did of its own about the peer.
+    Within,
 }
 
 /// How a slow consumer was noticed.
@@ -52,8 +65,9 @@ impl core::fmt::Display for Event {
                 "Slow Consumer Detected: WriteDeadline of {}s exceeded with {bytes} total bytes.",
                 *millis as f64 / 1000.0
             ),
-            Self::Traced(true, text) => write!(f, "<<- {text}"),
-            Self::Traced(false, text) => write!(f, "->> {text}"),
+            Self::Traced(Way::In, text) => write!(f, "<<- {text}"),
+            Self::Traced(Way::Out, text) => write!(f, "->> {text}"),
+            Self::Traced(Way::Within, text) => write!(f, "<-> {text}"),
         }
     }
 }

@@ -21,7 +21,16 @@ pub struct Settings {
     /// Headers are not supported at all: HPUB is refused.
     pub no_headers: bool,
     /// Protocol traces are wanted as notices.
-    pub trace: bool,
+    pub trace: Option<TraceRules>,
+}
+
+/// How much of a payload protocol traces show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TraceRules {
+    /// Only the header block, and nothing of payloads without one.
+    pub headers_only: bool,
+    /// Bytes of a payload that are shown; 0 is no limit.
+    pub max_payload: usize,
 }
 
 /// The static ways in.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use nervure_core::link::{Endpoint, Transport};
+use nervure_core::link::{Endpoint, Origin, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::ServerInfo;
@@ -58,7 +58,8 @@ impl World {
             forwarded_for: None,
             transport: Transport::Tcp,
             info: Arc::new(ServerInfo::default()),
-            tls_pending: false,
+            info_first: false,
+            origin: Origin::Peer,
             cookies: None,
         };
         let link = self.shards[shard].open(now, endpoint).unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nervure::cli::{self, Command, Flags, NATS_VERSION, Program};
 use nervure::config;
 use nervure::log::Logger;
-use nervure::options::{Listen, Options};
+use nervure::options::{HandshakeFirst, Listen, Options};
 use nervure::process::{self, Address, Ports, PortsFile, Signal, Signals};
 use nervure::server::Server;
 
@@ -163,9 +163,17 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
     }
     let (host, port) = (bracketed(&options.listen), server.address().port());
     log.info(format_args!("Listening for client connections on {host}:{port}"));
-    if options.tls.is_some() {
+    if options.proxy_protocol {
+        log.info(format_args!("PROXY protocol enabled for client connections"));
+    }
+    if let Some(tls) = &options.tls {
         let how = if options.allow_non_tls { "available" } else { "required" };
         log.info(format_args!("TLS {how} for client connections"));
+        if tls.handshake_first == HandshakeFirst::Yes {
+            log.warn(format_args!(
+                "Clients that are not using \"TLS Handshake First\" option will fail to connect"
+            ));
+        }
     }
     log.info(format_args!("Server is ready"));
 }

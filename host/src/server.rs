@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
-use nervure_core::settings::{Auth, Settings};
+use nervure_core::settings::{Auth, Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
@@ -189,9 +189,6 @@ impl Builder {
     pub async fn start(self) -> Result<Server, StartError> {
         let options = self.options;
         let log = self.log.unwrap_or_else(Logger::discard);
-        if options.proxy_protocol {
-            return Err(StartError::Unsupported("proxy_protocol is not served yet: remove it"));
-        }
         if options.https.is_some() {
             return Err(StartError::Unsupported("https monitoring is not served yet: use http"));
         }
@@ -212,7 +209,8 @@ impl Builder {
         if let Some(websocket) = &options.websocket {
             let listener = bind(&websocket.listen)?;
             websocket_address = Some(listener.local_addr()?);
-            let gate = websocket_gate(&options, websocket, &info, listener.local_addr()?.port())?;
+            let port = listener.local_addr()?.port();
+            let gate = websocket_gate(&options, websocket, &info, port, &log)?;
             acceptors.push(tokio::spawn(accept(listener, senders.clone(), Arc::new(gate))));
         }
         let tcp = options.tls.as_ref();
@@ -227,7 +225,9 @@ impl Builder {
             kind: GateKind::Tcp {
                 handshake_first: tcp.map_or(HandshakeFirst::No, |tls| tls.handshake_first),
                 allow_non_tls: options.allow_non_tls,
+                proxied: options.proxy_protocol,
             },
+            log: log.clone(),
         };
         acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
         let (mut http_address, mut http_port, mut http) = (None, 0, None);
@@ -275,6 +275,7 @@ fn websocket_gate(
     websocket: &WebsocketOptions,
     info: &ServerInfo,
     port: u16,
+    log: &Logger,
 ) -> Result<Gate, StartError> {
     let tls = websocket.tls.as_ref().map(TlsServer::from_options).transpose()?;
     let rules = WsRules::from_options(websocket, false, options.limits.max_payload)
@@ -287,7 +288,7 @@ fn websocket_gate(
         ..info.clone()
     };
     let kind = GateKind::WebSocket { rules, timeout: websocket.handshake_timeout };
-    Ok(Gate { info: Arc::new(info), tls, kind })
+    Ok(Gate { info: Arc::new(info), tls, kind, log: log.clone() })
 }
 
 fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
@@ -340,7 +341,10 @@ fn settings(options: &Options) -> Settings {
         websocket_auth_timeout: websocket.and_then(|ws| ws.auth_timeout),
         websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
-        trace: options.log.trace,
+        trace: options.log.trace.then_some(TraceRules {
+            headers_only: options.log.trace_headers,
+            max_payload: options.log.max_traced_msg_len,
+        }),
     }
 }
 

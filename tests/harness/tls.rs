@@ -1,5 +1,6 @@
 //! Certificates for one test run, and sessions over TLS.
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,15 +110,31 @@ impl Certificates {
     /// When there is no INFO line.
     #[must_use]
     pub fn upgrade(&self, port: u16, with_client_cert: bool) -> Session {
-        let mut stream = dial(port);
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
-        let mut octet = [0; 1];
-        while octet != *b"\n" {
-            let read = std::io::Read::read_exact(&mut stream, &mut octet);
-            read.unwrap_or_else(|error| panic!("no INFO before TLS: {error}"));
-        }
-        self.secure(stream, with_client_cert)
+        self.secure(greeted(port), with_client_cert)
     }
+
+    /// Like [`Certificates::upgrade`], saying `preamble` between INFO and TLS.
+    ///
+    /// # Panics
+    /// When there is no INFO line.
+    #[must_use]
+    pub fn upgrade_after(&self, port: u16, preamble: &[u8]) -> Session {
+        let mut stream = greeted(port);
+        stream.write_all(preamble).expect("a fresh socket takes a few bytes");
+        self.secure(stream, false)
+    }
+}
+
+/// A connected socket whose INFO line was read octet by octet, so that nothing behind it is taken.
+fn greeted(port: u16) -> TcpStream {
+    let mut stream = dial(port);
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+    let mut octet = [0; 1];
+    while octet != *b"\n" {
+        let read = stream.read_exact(&mut octet);
+        read.unwrap_or_else(|error| panic!("no INFO before TLS: {error}"));
+    }
+    stream
 }
 
 impl Default for Certificates {

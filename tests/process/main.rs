@@ -12,6 +12,8 @@ mod check;
 mod command_line;
 mod files;
 mod lame_duck;
+mod proxy;
 mod reload;
 mod signals;
 mod startup;
+mod trace;

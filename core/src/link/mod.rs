@@ -40,11 +40,25 @@ pub struct Endpoint {
     pub transport: Transport,
     /// What the server says of itself on this listener.
     pub info: Arc<ServerInfo>,
-    /// A TLS handshake follows the INFO; the driver tells its end with
-    /// [`Shard::secured`](crate::shard::Shard::secured).
-    pub tls_pending: bool,
+    /// A PROXY preamble or a TLS handshake follows the INFO; the driver tells its end with
+    /// [`Shard::admitted`](crate::shard::Shard::admitted).
+    pub info_first: bool,
+    /// Whose address clients and monitoring are shown.
+    pub origin: Origin,
     /// Credentials found in cookies; they stand in for those missing in CONNECT.
     pub cookies: Option<Box<CookieCredentials>>,
+}
+
+/// Who speaks through a connection. Log lines show the peer all the same (observed on nats-server
+/// 2.15.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The peer itself.
+    Peer,
+    /// A PROXY preamble that may tell is still to come.
+    Untold,
+    /// A client of the proxy that is our peer.
+    Behind(SocketAddr),
 }
 
 /// Credentials from the cookies of a WebSocket upgrade.
@@ -69,8 +83,8 @@ impl core::fmt::Debug for CookieCredentials {
 /// Where a client link stands (client-protocol.md 2.13).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
-    /// INFO is out; the driver shakes hands. Nothing is read.
-    TlsPending,
+    /// INFO is out; the driver reads a PROXY preamble or shakes hands. Nothing is read.
+    Entering,
     /// Only CONNECT is welcome, until the deadline.
     AwaitConnect(Time),
     /// Everything is welcome.
@@ -137,7 +151,7 @@ impl Link {
         let mut link = Self {
             id,
             cid,
-            phase: Phase::TlsPending,
+            phase: Phase::Entering,
             flags: Flags {
                 verbose: true,
                 pedantic: true,
@@ -162,7 +176,7 @@ impl Link {
             scheduled: None,
             leave_at: None,
         };
-        if !link.endpoint.tls_pending {
+        if !link.endpoint.info_first {
             link.greeted(now, settings);
         }
         link
@@ -205,7 +219,7 @@ impl Link {
     /// When this link wants attention next.
     pub(crate) fn deadline(&self, settings: &Settings) -> Option<Time> {
         let phase = match self.phase {
-            Phase::TlsPending | Phase::Closing => None,
+            Phase::Entering | Phase::Closing => None,
             Phase::AwaitConnect(until) => Some(self.liveness.due().min(until)),
             Phase::Open => Some(self.liveness.due()),
         };
@@ -214,6 +228,15 @@ impl Link {
             _ => self.blocked_since.map(|since| since.after(settings.limits.write_deadline)),
         };
         [phase, write, self.paused_until, self.leave_at].into_iter().flatten().min()
+    }
+
+    /// The client's IP address as INFO tells it; empty before it is known.
+    pub(crate) fn client_ip(&self) -> String {
+        match self.endpoint.origin {
+            Origin::Peer => self.endpoint.peer.ip().to_string(),
+            Origin::Untold => String::new(),
+            Origin::Behind(client) => client.ip().to_string(),
+        }
     }
 
     /// The link in nats-server's log form.
@@ -242,7 +265,9 @@ impl Link {
                 let _ = write!(label, " - \"{}\"", parts.join(":"));
             }
             let _ = match &self.identity {
-                Identity::Anonymous => Ok(()),
+                Identity::Anonymous if options.user.is_empty() => Ok(()),
+                // Nobody asked for it, but it tells connections apart.
+                Identity::Anonymous => write!(label, " - \"$G/user:{}\"", options.user),
                 Identity::User(name) => write!(label, " - \"$G/user:{name}\""),
                 Identity::Token => write!(label, " - \"$G/token\""),
             };

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::id::SubId;
 use crate::limits::{Limits, SHARED_PAYLOAD};
+use crate::link::client::trace::Tracer;
 use crate::link::{Flags, Link};
 use crate::outbound::{BufferPool, Outbound};
 use crate::router::takes_part;
@@ -64,6 +65,7 @@ pub(crate) struct Delivery<'a> {
     headers: bool,
     /// A large body, stored once for all receivers.
     shared: Option<Bytes>,
+    tracer: Option<Box<Tracer<'a>>>,
 }
 
 /// Where deliveries go and what they use on the way.
@@ -73,13 +75,15 @@ pub(crate) struct Means<'a> {
     pub(crate) pool: &'a mut BufferPool,
     pub(crate) effects: &'a mut Effects,
     pub(crate) limits: &'a Limits,
+    /// Where deliveries are noted, if they are.
+    pub(crate) tracer: Option<Box<Tracer<'a>>>,
 }
 
 impl<'a> Delivery<'a> {
     /// `deaf` is the slot of a publisher that is not to hear itself, or [`NOBODY`].
     #[inline]
     pub(crate) fn new(means: Means<'a>, deaf: u32, message: &'a Publish<'a>) -> Self {
-        let Means { links, subs, pool, effects, limits } = means;
+        let Means { links, subs, pool, effects, limits, tracer } = means;
         let body = message.body.as_slice().len();
         Self {
             links,
@@ -94,6 +98,7 @@ impl<'a> Delivery<'a> {
             body,
             headers: message.header_len > 0,
             shared: None,
+            tracer,
         }
     }
 
@@ -143,6 +148,9 @@ impl<'a> Delivery<'a> {
                 &mut self.shared,
             ),
         }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.delivered(link, sub, self.message);
+        }
         if !link.dirty {
             link.dirty = true;
             self.pool.dirty.push(sub.link);
@@ -186,6 +194,23 @@ impl Lag {
     }
 }
 
+/// Puts together what precedes the body for one receiver.
+pub(crate) fn head(out: &mut Vec<u8>, sub: &Subscription, flags: Flags, message: &Publish<'_>) {
+    let (subject, sid, header_len) = (message.subject, sub.sid.as_slice(), message.header_len);
+    match message.header_size {
+        Some(size) if flags.headers && header_len > 0 => {
+            encode::hmsg(out, subject, sid, message.reply, size, message.size);
+        }
+        // The server changed the message, so it writes the size itself.
+        Some(_) if header_len > 0 => {
+            let seen = message.body.as_slice().len() - header_len;
+            let size = Decimal::new(seen as u64);
+            encode::msg(out, subject, sid, message.reply, size.as_bytes());
+        }
+        _ => encode::msg(out, subject, sid, message.reply, message.size),
+    }
+}
+
 /// Puts the message together for one receiver.
 fn compose(
     outbound: &mut Outbound,
@@ -196,24 +221,11 @@ fn compose(
     shared: &mut Option<Bytes>,
 ) {
     let body = message.body.as_slice();
-    let header_len = message.header_len;
-    let with_header = flags.headers && header_len > 0;
-    let (subject, sid) = (message.subject, sub.sid.as_slice());
-    let body_start = if with_header { 0 } else { header_len };
+    let body_start = if flags.headers { 0 } else { message.header_len };
     let seen = &body[body_start..];
     let large = seen.len() >= SHARED_PAYLOAD;
     outbound.append(pool, |out| {
-        match message.header_size {
-            Some(size) if with_header => {
-                encode::hmsg(out, subject, sid, message.reply, size, message.size);
-            }
-            // The server changed the message, so it writes the size itself.
-            Some(_) if header_len > 0 => {
-                let size = Decimal::new(seen.len() as u64);
-                encode::msg(out, subject, sid, message.reply, size.as_bytes());
-            }
-            _ => encode::msg(out, subject, sid, message.reply, message.size),
-        }
+        head(out, sub, flags, message);
         if !large {
             out.extend_from_slice(seen);
             out.extend_from_slice(encode::CRLF);

@@ -13,6 +13,7 @@ use mail::{Envelope, Pick};
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::QueueGroup;
 use crate::link::Phase;
+use crate::link::client::trace::Tracer;
 use crate::shard::Shard;
 use crate::wire::{Publish, encode};
 
@@ -48,6 +49,7 @@ impl Shard {
             picks,
             rng,
             settings,
+            outputs,
             id,
             ..
         } = self;
@@ -55,7 +57,8 @@ impl Shard {
         if plan.is_empty() {
             return 0;
         }
-        let means = Means { links, subs, pool, effects, limits: &settings.limits };
+        let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
+        let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
         let deaf = if echo { NOBODY } else { publisher.slot };
         let mut delivery = Delivery::new(means, deaf, message);
         let mut taken = 0;
@@ -121,10 +124,23 @@ impl Shard {
     /// Delivers one message from another shard; returns whether a consumer lags behind.
     fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
         let message = &routed.message();
-        let Self { cache, shared, links, subs, pool, effects, outboxes, rng, settings, id, .. } =
-            self;
+        let Self {
+            cache,
+            shared,
+            links,
+            subs,
+            pool,
+            effects,
+            outboxes,
+            rng,
+            settings,
+            outputs,
+            id,
+            ..
+        } = self;
         let plan = cache.plan(&shared.interest, message.subject);
-        let means = Means { links, subs, pool, effects, limits: &settings.limits };
+        let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
+        let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
         let mut delivery = Delivery::new(means, NOBODY, message);
         if routed.plain {
             let mut taken = 0;

@@ -27,8 +27,13 @@ const V2_TELLTALE: usize = 6;
 /// The fixed part of version 2.
 const V2_FIXED: usize = 16;
 
-/// Pause before looking again at a preamble that is not complete.
-const RETRY: Duration = Duration::from_millis(2);
+/// Bytes looked at at once; more than preambles usually have.
+const WINDOW: usize = 256;
+
+/// Pause before looking again at so few bytes that they may be anything, doubled each time up to a
+/// bound, so that peers who say no more cost little.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(128);
 
 /// What stands at the front of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +101,12 @@ pub enum ProxyError {
     /// The addresses do not fit into the announced length.
     #[error("{0} address data too short: {1} bytes")]
     Short(&'static str, usize),
-    /// The preamble did not come in time.
-    #[error("failed to read protocol version: i/o timeout")]
-    Timeout,
+    /// This part of the preamble did not come in time.
+    #[error("failed to read {0}: i/o timeout")]
+    Timeout(&'static str),
     /// The peer closed first.
-    #[error("failed to read protocol version: EOF")]
-    Closed,
+    #[error("failed to read {0}: EOF")]
+    Closed(&'static str),
     /// The socket failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -226,29 +231,55 @@ pub async fn read_preamble(
     stream: &TcpStream,
     timeout: Duration,
 ) -> Result<Option<Addresses>, ProxyError> {
-    let work = async {
-        let mut buf = vec![0; V2_FIXED + MAX_V1];
-        loop {
-            let n = stream.peek(&mut buf).await?;
-            if n == 0 {
-                return Err(ProxyError::Closed);
+    let mut taken = Vec::new();
+    match tokio::time::timeout(timeout, take_preamble(stream, &mut taken)).await {
+        Ok(done) => done,
+        Err(_elapsed) => Err(ProxyError::Timeout(part(&taken))),
+    }
+}
+
+/// Looks before it takes: what is no preamble must stay in the socket. `taken` is what was taken.
+async fn take_preamble(
+    stream: &TcpStream,
+    taken: &mut Vec<u8>,
+) -> Result<Option<Addresses>, ProxyError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let before = taken.len();
+        let mut window = [0; WINDOW];
+        let n = stream.peek(&mut window).await?;
+        if n == 0 {
+            return Err(ProxyError::Closed(part(taken)));
+        }
+        taken.extend_from_slice(&window[..n]);
+        match parse(taken)? {
+            Preamble::Absent => return Ok(None),
+            Preamble::Present { len, addresses } => {
+                consume(stream, &mut window[..len - before]).await?;
+                return Ok(addresses);
             }
-            match parse(&buf[..n])? {
-                Preamble::Absent => return Ok(None),
-                Preamble::Present { len, addresses } => {
-                    consume(stream, &mut buf[..len]).await?;
-                    return Ok(addresses);
-                }
-                // A long list of TLVs; its length is 16 bits.
-                Preamble::Incomplete if n == buf.len() => {
-                    buf.resize(V2_FIXED + usize::from(u16::MAX), 0);
-                }
-                // Peeking leaves the socket readable, so readiness cannot be awaited.
-                Preamble::Incomplete => tokio::time::sleep(RETRY).await,
+            // All of it belongs to the preamble that has begun.
+            Preamble::Incomplete if taken.len() >= V2_TELLTALE => {
+                consume(stream, &mut window[..n]).await?;
+            }
+            // Too little to know. Peeking leaves the socket readable, so that more cannot be
+            // awaited.
+            Preamble::Incomplete => {
+                taken.truncate(before);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
-    };
-    tokio::time::timeout(timeout, work).await.unwrap_or(Err(ProxyError::Timeout))
+    }
+}
+
+/// What is being read when this much of a preamble was.
+fn part(taken: &[u8]) -> &'static str {
+    match taken.first() {
+        None => "protocol version",
+        Some(b'P') => "v1 line",
+        Some(_) => "v2 header",
+    }
 }
 
 /// Takes what was peeked at.
@@ -256,7 +287,7 @@ async fn consume(stream: &TcpStream, mut buf: &mut [u8]) -> Result<(), ProxyErro
     while !buf.is_empty() {
         stream.readable().await?;
         match stream.try_read(buf) {
-            Ok(0) => return Err(ProxyError::Closed),
+            Ok(0) => return Err(ProxyError::Closed("protocol version")),
             Ok(n) => buf = &mut buf[n..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
@@ -363,31 +394,49 @@ mod tests {
             (v2(0x21, 0x11, &long), Some("1.2.3.4:1111")),
             (Vec::new(), None),
         ] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
-            let half = preamble.len() / 2;
-            let write = async {
-                peer.write_all(&preamble[..half]).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                peer.write_all(&preamble[half..]).await.unwrap();
-                peer.write_all(b"PING\r\n").await.unwrap();
-            };
-            let (found, ()) = tokio::join!(read_preamble(&stream, TIMEOUT), write);
-            assert_eq!(found.unwrap().map(|a| a.source.to_string()).as_deref(), source);
-            let mut rest = [0; 16];
-            stream.readable().await.unwrap();
-            let n = stream.try_read(&mut rest).unwrap();
-            assert_eq!(&rest[..n], b"PING\r\n");
+            for split in [0, 1, 5, 6, 20] {
+                let (stream, mut peer) = pair().await;
+                let bytes = [&preamble, &b"PING\r\n"[..]].concat();
+                let (first, second) = bytes.split_at(split.min(bytes.len() - 1));
+                let write = async {
+                    peer.write_all(first).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    peer.write_all(second).await.unwrap();
+                };
+                let (found, ()) = tokio::join!(read_preamble(&stream, TIMEOUT), write);
+                assert_eq!(found.unwrap().map(|a| a.source.to_string()).as_deref(), source);
+                let mut rest = [0; 16];
+                stream.readable().await.unwrap();
+                let n = stream.try_read(&mut rest).unwrap();
+                assert_eq!(&rest[..n], b"PING\r\n", "{split}");
+            }
         }
     }
 
-    #[tokio::test]
-    async fn silence_ends_with_the_timeout() {
+    async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let found = read_preamble(&stream, Duration::from_millis(20)).await;
-        assert!(matches!(found, Err(ProxyError::Timeout)));
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (listener.accept().await.unwrap().0, peer)
+    }
+
+    #[tokio::test]
+    async fn silence_and_the_end_say_what_is_missing() {
+        for (said, missing) in [
+            (&b""[..], "protocol version"),
+            (b"PRO", "protocol version"),
+            (b"PROXY TCP4", "v1 line"),
+            (b"\r\n\r\n\0\r\nQUI", "v2 header"),
+        ] {
+            let (stream, mut peer) = pair().await;
+            peer.write_all(said).await.unwrap();
+            let found = read_preamble(&stream, Duration::from_millis(20)).await;
+            let text = format!("failed to read {missing}: i/o timeout");
+            assert_eq!(found.unwrap_err().to_string(), text);
+        }
+        let (stream, mut peer) = pair().await;
+        peer.write_all(b"PROXY TCP4").await.unwrap();
+        drop(peer);
+        let found = read_preamble(&stream, TIMEOUT).await;
+        assert_eq!(found.unwrap_err().to_string(), "failed to read v1 line: EOF");
     }
 }

@@ -1,14 +1,19 @@
-//! How a connection gets in on one listener: TLS before or after INFO, WebSocket, or neither.
+//! How a connection gets in on one listener: PROXY preamble, TLS before or after INFO, WebSocket,
+//! or nothing of these.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nervure_core::link::{CookieCredentials, Endpoint, Transport};
+use nervure_core::CloseReason;
+use nervure_core::link::{CookieCredentials, Endpoint, Origin, Transport};
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpStream;
 
+use crate::log::Logger;
 use crate::net::Conn;
+use crate::net::listen::canonical;
+use crate::net::proxy::{self, read_preamble};
 use crate::net::tls::{TlsServer, accept_tls, peek_is_tls, speaks_first};
 use crate::net::ws::{self, PathKind, WsRules};
 use crate::options::HandshakeFirst;
@@ -18,10 +23,11 @@ pub(super) struct Gate {
     pub(super) info: Arc<ServerInfo>,
     pub(super) tls: Option<Arc<TlsServer>>,
     pub(super) kind: GateKind,
+    pub(super) log: Logger,
 }
 
 pub(super) enum GateKind {
-    Tcp { handshake_first: HandshakeFirst, allow_non_tls: bool },
+    Tcp { handshake_first: HandshakeFirst, allow_non_tls: bool, proxied: bool },
     WebSocket { rules: WsRules, timeout: Option<Duration> },
 }
 
@@ -29,8 +35,8 @@ pub(super) enum GateKind {
 pub(super) enum Entry {
     /// Ready to speak NATS.
     Ready(Conn, Endpoint),
-    /// INFO goes out in plain text first, then [`secure`] follows.
-    InfoFirst(Conn, Endpoint, Arc<TlsServer>),
+    /// INFO goes out in plain text first, then [`Gate::admit`] follows.
+    InfoFirst(Conn, Endpoint),
 }
 
 impl Gate {
@@ -40,7 +46,8 @@ impl Gate {
             forwarded_for: None,
             transport,
             info: self.info.clone(),
-            tls_pending: false,
+            info_first: false,
+            origin: Origin::Peer,
             cookies: None,
         }
     }
@@ -68,29 +75,67 @@ impl Gate {
                 };
                 Some(Entry::Ready(conn, endpoint))
             }
-            GateKind::Tcp { handshake_first, .. } => {
+            GateKind::Tcp { handshake_first, proxied, .. } => {
                 let endpoint = self.endpoint(peer, Transport::Tcp);
-                let Some(tls) = &self.tls else {
+                if let Some(tls) = &self.tls {
+                    let first = match handshake_first {
+                        HandshakeFirst::No => false,
+                        HandshakeFirst::Yes => true,
+                        HandshakeFirst::Auto(wait) => speaks_first(&socket, *wait).await.ok()?,
+                    };
+                    if first {
+                        let origin = self.origin(&socket, peer).await?;
+                        let (socket, session) = accept_tls(socket, tls, None).await.ok()?;
+                        let endpoint = Endpoint { origin, ..endpoint };
+                        return Some(Entry::Ready(Conn::tls(socket, session), endpoint));
+                    }
+                } else if !proxied {
                     return Some(Entry::Ready(Conn::tcp(socket), endpoint));
-                };
-                let first = match handshake_first {
-                    HandshakeFirst::No => false,
-                    HandshakeFirst::Yes => true,
-                    HandshakeFirst::Auto(wait) => speaks_first(&socket, *wait).await.ok()?,
-                };
-                if first {
-                    let (socket, session) = accept_tls(socket, tls, None).await.ok()?;
-                    return Some(Entry::Ready(Conn::tls(socket, session), endpoint));
                 }
-                let endpoint = Endpoint { tls_pending: true, ..endpoint };
-                Some(Entry::InfoFirst(Conn::tcp(socket), endpoint, tls.clone()))
+                let origin = if *proxied { Origin::Untold } else { Origin::Peer };
+                let endpoint = Endpoint { info_first: true, origin, ..endpoint };
+                Some(Entry::InfoFirst(Conn::tcp(socket), endpoint))
             }
         }
     }
 
-    /// After the plain INFO: shakes hands, unless plain clients are welcome and this is one.
-    pub(super) async fn secure(&self, conn: Conn, tls: &TlsServer) -> Option<Conn> {
-        let socket = conn.into_socket().ok()?;
+    /// After the plain INFO: reads the PROXY preamble, then shakes hands, each where it is due.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection has to end. Its socket is closed.
+    pub(super) async fn admit(
+        &self,
+        conn: Conn,
+        peer: SocketAddr,
+    ) -> Result<(Conn, Origin), CloseReason> {
+        let socket = conn.into_socket().map_err(|_layered| CloseReason::TlsHandshakeError)?;
+        let origin = self.origin(&socket, peer).await.ok_or(CloseReason::ProtocolViolation)?;
+        let conn = match &self.tls {
+            Some(tls) => self.secure(socket, tls).await.ok_or(CloseReason::TlsHandshakeError)?,
+            None => Conn::tcp(socket),
+        };
+        Ok((conn, origin))
+    }
+
+    /// Reads the PROXY preamble where one is expected. `None`: it is broken, and the log says how.
+    async fn origin(&self, socket: &TcpStream, peer: SocketAddr) -> Option<Origin> {
+        if !matches!(self.kind, GateKind::Tcp { proxied: true, .. }) {
+            return Some(Origin::Peer);
+        }
+        match read_preamble(socket, proxy::TIMEOUT).await {
+            Ok(None) => Some(Origin::Peer),
+            Ok(Some(addresses)) => Some(Origin::Behind(canonical(addresses.source))),
+            Err(error) => {
+                self.log
+                    .warn(format_args!("Error reading PROXY protocol header from {peer}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Shakes hands, unless plain clients are welcome and this is one.
+    async fn secure(&self, socket: TcpStream, tls: &TlsServer) -> Option<Conn> {
         let mixed = matches!(self.kind, GateKind::Tcp { allow_non_tls: true, .. });
         if mixed {
             let is_tls = tokio::time::timeout(tls.timeout(), peek_is_tls(&socket)).await;

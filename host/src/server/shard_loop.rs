@@ -225,7 +225,7 @@ impl Driver {
         }
     }
 
-    /// A connection's task: in, INFO, TLS where it is due, then service to the end.
+    /// A connection's task: in, INFO, what follows it, then service to the end.
     async fn enter(self: Rc<Self>, socket: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate>) {
         let Ok(socket) = TcpStream::from_std(socket) else { return };
         match gate.enter(socket, peer).await {
@@ -235,9 +235,9 @@ impl Driver {
                     self.serve(id, connection).await;
                 }
             }
-            Some(Entry::InfoFirst(conn, endpoint, tls)) => {
+            Some(Entry::InfoFirst(conn, endpoint)) => {
                 let Some((id, connection)) = self.open(conn, endpoint) else { return };
-                // A fresh socket is not known to be writable yet; INFO comes before TLS.
+                // A fresh socket is not known to be writable yet; INFO comes before all else.
                 while connection.state.borrow().blocked {
                     connection.ready(Direction::Write).await;
                     self.flush(id);
@@ -246,11 +246,19 @@ impl Driver {
                 let Some(conn) = conn else { return };
                 if connection.state.borrow().closing.is_some() {
                     *connection.conn.borrow_mut() = Some(conn);
-                } else if let Some(conn) = gate.secure(conn, &tls).await {
-                    *connection.conn.borrow_mut() = Some(conn);
-                    self.shard.borrow_mut().secured(self.now(), id);
                 } else {
-                    self.change(id, |state| state.closing = Some(CloseReason::TlsHandshakeError));
+                    let admitted = tokio::select! {
+                        admitted = gate.admit(conn, peer) => admitted,
+                        // A server that stops does not wait for it.
+                        reason = connection.told_to_close() => Err(reason),
+                    };
+                    match admitted {
+                        Ok((conn, origin)) => {
+                            *connection.conn.borrow_mut() = Some(conn);
+                            self.shard.borrow_mut().admitted(self.now(), id, origin);
+                        }
+                        Err(reason) => self.change(id, |state| state.closing = Some(reason)),
+                    }
                 }
                 self.drain();
                 self.serve(id, connection).await;
@@ -441,6 +449,16 @@ enum Direction {
 }
 
 impl Connection {
+    /// Waits until the core wants this connection closed.
+    async fn told_to_close(&self) -> CloseReason {
+        loop {
+            if let Some(reason) = self.state.borrow().closing {
+                return reason;
+            }
+            self.attention.notified().await;
+        }
+    }
+
     /// Waits until the socket can be read or written. The transport is borrowed only while
     /// polling, because other tasks write to it meanwhile.
     async fn ready(&self, direction: Direction) {

@@ -79,7 +79,7 @@ impl Shard {
         link.options = Some(options);
         self.schedule(slot);
         if verbose {
-            self.send(slot, |out| out.extend_from_slice(encode::OK));
+            self.send_word(slot, encode::OK);
         }
     }
 
@@ -117,13 +117,13 @@ impl Shard {
                     false
                 }
             },
-            Phase::TlsPending | Phase::Closing => false,
+            Phase::Entering | Phase::Closing => false,
         }
     }
 
     /// Says why and closes.
     pub(crate) fn refuse(&mut self, slot: u32, reason: CloseReason, text: &str) -> Flow {
-        self.send(slot, |out| encode::error(out, text));
+        self.send_error(slot, text);
         self.close(slot, reason);
         Flow::Break(())
     }
@@ -131,8 +131,7 @@ impl Shard {
     /// The INFO every link starts with.
     pub(crate) fn send_first_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link = ClientInfo { client_id: cid, client_ip: &ip, ..self.client_info() };
         self.send(slot, |out| info.encode_into(&per_link, out));
     }
@@ -140,8 +139,7 @@ impl Shard {
     /// The INFO that follows the first PONG after CONNECT.
     pub(crate) fn send_connect_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link = ClientInfo {
             client_id: cid,
             client_ip: &ip,
@@ -158,8 +156,7 @@ impl Shard {
         if !(link.flags.async_info && link.flags.first_pong) {
             return;
         }
-        let (info, peer, cid) = (link.endpoint.info.clone(), link.endpoint.peer.ip(), link.cid);
-        let ip = peer.to_string();
+        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
         let per_link =
             ClientInfo { client_id: cid, client_ip: &ip, ldm: true, ..self.client_info() };
         self.send(slot, |out| info.encode_into(&per_link, out));

@@ -2,6 +2,7 @@
 
 use core::hash::BuildHasher as _;
 
+use crate::notice::Way;
 use crate::shard::Shard;
 use crate::subject;
 use crate::wire::{encode, quote};
@@ -52,12 +53,15 @@ impl Shard {
             self.counters().subscriptions.add(1);
         }
         if verbose {
-            self.send(slot, |out| out.extend_from_slice(encode::OK));
+            self.send_word(slot, encode::OK);
         }
     }
 
     /// UNSUB: now, or after `max` deliveries counted from the SUB.
     pub(crate) fn unsubscribe(&mut self, slot: u32, sid: &[u8], max: Option<u32>) {
+        if self.links.at(slot).is_some_and(|link| link.flags.verbose) {
+            self.send_word(slot, encode::OK);
+        }
         if let Some(sub_slot) = self.find_sid(slot, sid) {
             let id = self.subs.at(sub_slot).map(|sub| sub.id);
             if let Some(sub) = id.and_then(|id| self.subs.get_mut(id)) {
@@ -66,9 +70,6 @@ impl Shard {
                     _ => self.end_subscription(sub_slot),
                 }
             }
-        }
-        if self.links.at(slot).is_some_and(|link| link.flags.verbose) {
-            self.send(slot, |out| out.extend_from_slice(encode::OK));
         }
     }
 
@@ -97,6 +98,10 @@ impl Shard {
 
     fn forget_subscription(&mut self, sub_slot: u32) {
         if let Some(sub) = self.subs.remove(sub_slot) {
+            if self.settings.trace.is_some() {
+                let sid = String::from_utf8_lossy(sub.sid.as_slice());
+                self.trace(sub.link, Way::Within, &format!("DELSUB {sid}"));
+            }
             self.shared.interest.remove(&sub.subject, sub.queue.as_deref(), sub.id);
             self.counters().subscriptions.sub(1);
         }

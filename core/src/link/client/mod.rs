@@ -4,4 +4,4 @@
 pub(crate) mod handshake;
 pub(crate) mod interest;
 pub(crate) mod ops;
-mod trace;
+pub(crate) mod trace;

@@ -15,8 +15,8 @@ impl Shard {
     /// Carries out one operation of the client in `slot`.
     #[inline]
     pub(crate) fn operate(&mut self, slot: u32, op: &Op<'_>) -> Flow {
-        if self.settings.trace {
-            self.trace_in(slot, op);
+        if let Some(rules) = self.settings.trace {
+            self.trace_in(slot, op, rules);
         }
         if let Op::Pub(publish) = op {
             return self.publish_from_client(slot, publish);
@@ -84,7 +84,7 @@ impl Shard {
         self.pass.in_msgs += 1;
         self.pass.in_bytes += size;
         if flags.pedantic && !subject::is_valid_literal(publish.subject) {
-            self.send(slot, |out| encode::error(out, "Invalid Publish Subject"));
+            self.send_error(slot, "Invalid Publish Subject");
         }
         if is_reserved_subject(publish.subject) {
             let quoted = quote(publish.subject);
@@ -99,7 +99,7 @@ impl Shard {
             return Flow::Continue(());
         }
         if flags.verbose {
-            self.send(slot, |out| out.extend_from_slice(encode::OK));
+            self.send_word(slot, encode::OK);
         }
         if publish.header_len > 0 && is_trace_only(publish.header()) {
             return Flow::Continue(());
@@ -110,13 +110,13 @@ impl Shard {
 
     /// Tells a client what it did wrong, and goes on.
     pub(crate) fn send_err(&mut self, slot: u32, text: &str) {
+        self.send_error(slot, text);
         self.misbehaved(slot, || text.to_owned());
-        self.send(slot, |out| encode::error(out, text));
     }
 
     /// Answers a PING, and the first one after CONNECT with an INFO as well.
     fn pong(&mut self, slot: u32) {
-        self.send(slot, |out| out.extend_from_slice(encode::PONG));
+        self.send_word(slot, encode::PONG);
         let Some(link) = self.links.at_mut(slot) else { return };
         if link.flags.connected && !link.flags.first_pong {
             link.flags.first_pong = true;

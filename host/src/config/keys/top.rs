@@ -94,14 +94,14 @@ const KEYS: &[Key<Draft>] = &[
             d.options.log.trace = on;
         }),
     ),
-    later(
+    now(
         &["trace_headers"],
         Kind::Bool(|d, on| {
             d.options.log.trace_headers = on;
             d.options.log.trace = on;
         }),
     ),
-    later(&["max_traced_msg_len"], Kind::Int(|d, n| d.options.log.max_traced_msg_len = count(n))),
+    now(&["max_traced_msg_len"], Kind::Int(|d, n| d.options.log.max_traced_msg_len = count(n))),
     now(&["logtime"], Kind::Bool(|d, on| d.options.log.logtime = on)),
     now(&["logtime_utc"], Kind::Bool(|d, on| d.options.log.logtime_utc = on)),
     now(&["log_file", "logfile"], Kind::String(|d, text| d.options.log.file = path(text))),
