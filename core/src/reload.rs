@@ -63,7 +63,7 @@ impl Shard {
                 return;
             }
             // It is judged when it says who it is.
-            Phase::AwaitConnect(_) | Phase::TlsPending | Phase::Closing => return,
+            Phase::AwaitConnect(_) | Phase::Entering | Phase::Closing => return,
         }
         // A client that never said CONNECT has shown nothing.
         let shown = link.options.take();

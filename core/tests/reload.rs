@@ -5,7 +5,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use nervure_core::link::{Endpoint, Transport};
+use nervure_core::link::{Endpoint, Origin, Transport};
 use nervure_core::settings::{Auth, Settings};
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::ServerInfo;
@@ -35,7 +35,8 @@ impl World {
             forwarded_for: None,
             transport: Transport::Tcp,
             info: Arc::new(ServerInfo::default()),
-            tls_pending: false,
+            info_first: false,
+            origin: Origin::Peer,
             cookies: None,
         };
         let link = self.shards[shard].open(Time::ZERO, endpoint).unwrap();
