@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use nervure_core::auth::{Lists, Permissions, Rules};
 use nervure_core::link::{Endpoint, Origin, Transport};
-use nervure_core::settings::Settings;
+use nervure_core::settings::{Auth, Identity, Settings};
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::ServerInfo;
 use nervure_core::{LinkId, ShardId, Time};
@@ -32,8 +33,12 @@ struct World {
 
 impl World {
     fn new(shards: u16, seed: u64) -> Self {
+        Self::with(Settings::default(), shards, seed)
+    }
+
+    fn with(settings: Settings, shards: u16, seed: u64) -> Self {
         let shared = Shared::new(usize::from(shards));
-        let settings = Arc::new(Settings::default());
+        let settings = Arc::new(settings);
         let shard =
             |id| Shard::new(ShardId(id), shared.clone(), settings.clone(), seed ^ u64::from(id));
         Self {
@@ -52,6 +57,10 @@ impl World {
     }
 
     fn connect(&mut self, shard: usize) -> usize {
+        self.connect_as(shard, "anybody")
+    }
+
+    fn connect_as(&mut self, shard: usize, user: &str) -> usize {
         let now = self.tick();
         let endpoint = Endpoint {
             peer: ([127, 0, 0, 1], 1).into(),
@@ -66,7 +75,9 @@ impl World {
         self.clients.push(Client { shard, link, heard: Vec::new() });
         self.drain(shard);
         let client = self.clients.len() - 1;
-        self.say(client, "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n");
+        let connect =
+            format!("CONNECT {{\"verbose\":false,\"pedantic\":false,\"user\":\"{user}\"}}\r\n");
+        self.say(client, &connect);
         client
     }
 
@@ -114,6 +125,16 @@ impl World {
         self.shards[usize::from(shard)].wake(now);
         self.drain(usize::from(shard));
         true
+    }
+
+    /// Another configuration comes into force on all shards.
+    fn reload(&mut self, settings: Settings) {
+        let settings = Arc::new(settings);
+        for shard in 0..self.shards.len() {
+            let now = self.tick();
+            self.shards[shard].reconfigure(now, settings.clone());
+            self.drain(shard);
+        }
     }
 
     /// What a client got: sid, and payload of `publisher:number` as text.
@@ -236,4 +257,86 @@ fn a_producer_waits_when_another_shard_does_not_keep_up() {
         world.say(publisher, &text);
     }
     assert!(world.paused > 0, "40 MB lie in the mailbox and nobody was slowed down");
+}
+
+/// Users without passwords, and the subjects (with or without a queue) that each may not
+/// subscribe to.
+fn denied(users: &[(&str, &[&str])]) -> Settings {
+    let mut auth = Auth { required: true, ..Auth::default() };
+    for (user, deny) in users {
+        auth.users.push(((*user).to_owned(), String::new()));
+        let deny = deny.iter().map(|&entry| entry.to_owned()).collect();
+        let subscribe = Lists { deny, ..Lists::default() };
+        let permissions = Permissions::new(&Rules { subscribe, ..Rules::default() }).unwrap();
+        auth.permissions.insert(Identity::User((*user).to_owned()), Arc::new(permissions));
+    }
+    Settings { auth, ..Settings::default() }
+}
+
+/// Many members that may not have some of a group's messages and few that may, anywhere on the
+/// shards, all of them reloaded once to other permissions.
+fn play_denied(shards: u16, seed: u64) {
+    let before = denied(&[("free", &[]), ("plain", &["s.no"]), ("queued", &["s.no q"])]);
+    let after = denied(&[("free", &[]), ("plain", &["s.new"]), ("queued", &["s.new q"])]);
+    let mut world = World::with(before, shards, seed);
+    let shard = |world: &mut World| world.rng.usize(0..usize::from(shards));
+    let mut clients = Vec::new();
+    for number in 0..12 {
+        let user = match number {
+            0 => "free",
+            1..=6 => "plain",
+            _ => "queued",
+        };
+        let at = shard(&mut world);
+        let client = world.connect_as(at, user);
+        world.say(client, "SUB s.* q m\r\nSUB s.> p\r\nPING\r\n");
+        clients.push((client, user));
+    }
+    let publishers: Vec<usize> =
+        (0..usize::from(shards)).map(|shard| world.connect_as(shard, "free")).collect();
+    let mut sent = Vec::new();
+    for forbidden in ["no", "new"] {
+        for number in 0..40 {
+            let subject = ["no", "new", "yes"][world.rng.usize(0..3)];
+            let body = format!("{forbidden}:{subject}:{number}");
+            let publisher = publishers[shard(&mut world)];
+            world.say(publisher, &format!("PUB s.{subject} {}\r\n{body}\r\n", body.len()));
+            sent.push(body);
+            if world.rng.bool() {
+                world.wake_one();
+            }
+        }
+        while world.wake_one() {}
+        world.reload(after.clone());
+    }
+    let mut taken = Vec::new();
+    for (client, user) in clients {
+        let denied = |body: &str| {
+            let mut parts = body.split(':');
+            parts.next() == parts.next()
+        };
+        let plain = world.messages(client);
+        let plain: Vec<_> = plain.iter().filter(|(sid, _)| sid == "p").collect();
+        let expected = sent.iter().filter(|body| user != "plain" || !denied(body)).count();
+        assert_eq!(plain.len(), expected, "{shards} shards, seed {seed}: copies for {user}");
+        for (sid, body) in world.messages(client) {
+            let may = !denied(&body) || user == "free" || (user == "queued" && sid == "p");
+            assert!(may, "{shards} shards, seed {seed}: {user} has {body}");
+            if sid == "m" {
+                taken.push(body);
+            }
+        }
+    }
+    taken.sort_unstable();
+    sent.sort_unstable();
+    assert_eq!(taken, sent, "{shards} shards, seed {seed}: each to one member that may have it");
+}
+
+#[test]
+fn what_is_denied_leaks_nowhere_and_groups_find_the_member_that_may_have_it() {
+    for seed in 0..60 {
+        for shards in 1..=5 {
+            play_denied(shards, seed);
+        }
+    }
 }

@@ -33,7 +33,7 @@ impl Shard {
         }
         if self.find_sid(slot, sid).is_none() {
             if !subject::is_valid_subscribe(subject) {
-                return self.send_err(slot, "Invalid Subject");
+                return self.send_error(slot, "Invalid Subject");
             }
             let Some(sub) = self.subs.insert(id, subject, queue, sid) else {
                 return self.send_err(slot, "maximum subscriptions exceeded");
