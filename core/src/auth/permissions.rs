@@ -143,6 +143,16 @@ impl Permissions {
         !self.subscribe.deny.denies(subject, queue)
     }
 
+    /// Whether any message could be denied to a subscription that was allowed.
+    pub(super) fn filters_deliveries(&self) -> bool {
+        self.subscribe.deny != List::default()
+    }
+
+    /// Whether that depends on the queue.
+    pub(super) fn filters_queues(&self) -> bool {
+        !self.subscribe.deny.queued.is_empty()
+    }
+
     /// What may be published in reply to requests, beyond what the lists allow.
     pub fn responses(&self) -> Option<Responses> {
         self.responses

@@ -377,6 +377,8 @@ proptest! {
         tries in proptest::collection::vec((subject(), proptest::option::of(subject())), 1..20),
     ) {
         let permissions = made(&Rules { subscribe: lists.clone(), ..Rules::default() });
+        let mut link = LinkPermissions::new(Arc::new(permissions.clone()));
+        let hasher = FixedState::with_seed(2);
         for (subject, queue) in tries {
             let octets = queue.as_deref().map(str::as_bytes);
             prop_assert_eq!(
@@ -385,7 +387,7 @@ proptest! {
                 "SUB {} {:?}", subject, queue
             );
             prop_assert_eq!(
-                permissions.may_receive(subject.as_bytes(), octets),
+                link.may_receive(subject.as_bytes(), octets, &hasher),
                 !naive::denied(&lists, &subject, queue.as_deref()),
                 "MSG {} {:?}", subject, queue
             );

@@ -123,9 +123,11 @@ impl<'a> Delivery<'a> {
     fn hand_over_restricted(&mut self, id: SubId) -> bool {
         let Some(sub) = self.subs.get_mut(id) else { return false };
         let (slot, queue) = (sub.link, sub.queue.as_deref());
-        let Some(link) = self.links.at(slot) else { return false };
-        let permissions = link.permissions.as_deref();
-        if !permissions.is_none_or(|rules| rules.may_receive(self.message.subject, queue))
+        let link = self.links.at_mut(slot);
+        let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut()) else {
+            return false;
+        };
+        if !permissions.may_receive(self.message.subject, queue, self.hasher)
             || !self.hand_over_if::<true>(id)
         {
             return false;
