@@ -68,20 +68,20 @@ impl Shard {
         // A client that never said CONNECT has shown nothing.
         let shown = link.options.take();
         let nothing = ConnectOptions::default();
-        let options = shown.as_deref().unwrap_or(&nothing);
-        let passed = self.login(slot, options).is_some();
-        if !passed {
-            self.turn_out(slot, options);
-        }
+        let passed = self.login(slot, shown.as_deref().unwrap_or(&nothing)).is_some();
         if let Some(link) = self.links.at_mut(slot) {
             link.options = shown;
+        }
+        if !passed {
+            self.turn_out(slot);
         }
     }
 
     /// Closes a client whose credentials have become wrong. One whose user is gone is closed
     /// without a word (observed on nats-server 2.15.1).
-    fn turn_out(&mut self, slot: u32, options: &ConnectOptions) {
+    fn turn_out(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
+        let options = link.options.clone().unwrap_or_default();
         let user = match &link.identity {
             Identity::User(name) => name.as_str(),
             Identity::Anonymous | Identity::Token => &*options.user,
@@ -90,7 +90,7 @@ impl Shard {
         if !user.is_empty() && users.iter().all(|(name, _)| name != user) {
             return self.close(slot, CloseReason::ClientClosed);
         }
-        self.refused(slot, options);
+        self.refused(slot, &options);
         let reason = CloseReason::AuthenticationFailure;
         let _ = self.refuse(slot, reason, "Authorization Violation");
     }

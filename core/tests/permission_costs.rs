@@ -6,48 +6,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use counting::allocations;
 use nervure_core::auth::{Lists, Permissions, Responses, Rules};
 use nervure_core::link::{Endpoint, Origin, Transport};
 use nervure_core::settings::{Auth, Identity, Settings};
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::ServerInfo;
 use nervure_core::{LinkId, ShardId, Time};
-
-/// The system's allocator, counting for each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Fails only while the thread is being torn down, when nobody looks any more.
-        let _ = ALLOCATIONS.try_with(|it| it.set(it.get() + 1));
-        // SAFETY: the caller's promises are the system allocator's demands.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|it| it.set(it.get() + 1));
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A publisher and a subscriber, whose user is `restricted` or `free`.
 struct Pair {
@@ -141,9 +111,9 @@ fn a_publish_with_permissions_allocates_nothing() {
         let mut pair = Pair::new(user);
         let chunk = chunk();
         let expected = publish_many(&mut pair, &chunk, 100);
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         assert_eq!(publish_many(&mut pair, &chunk, 100), expected, "all are delivered");
-        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0, "{user}");
+        assert_eq!(allocations() - before, 0, "{user}");
     }
 }
 
@@ -158,14 +128,14 @@ fn granting_and_taking_replies_allocates_nothing() {
                 (format!("PUB s.ask {reply} 0\r\n\r\n"), format!("PUB {reply} 0\r\n\r\n"))
             })
             .collect();
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         for (request, reply) in &texts {
             pair.shard.receive(Time::ZERO, pair.publisher, request.as_bytes());
             let delivered = pair.drain();
             pair.shard.receive(Time::ZERO, pair.subscriber, reply.as_bytes());
             assert_eq!((delivered > 0, pair.drain()), (true, 0), "asked, and answered unrefused");
         }
-        ALLOCATIONS.with(Cell::get) - before
+        allocations() - before
     };
     // The cache of matches is as full as it gets after some rounds.
     rounds(0..20_000);

@@ -27,6 +27,7 @@ mod modes;
 mod permissions;
 mod publish;
 mod queues;
+mod readme;
 mod responders;
 mod slow;
 mod subscribe;

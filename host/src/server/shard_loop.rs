@@ -15,10 +15,11 @@ use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::gate::{Entry, Gate};
+use super::gate::{Entry, Gate, Rejected};
 use crate::log::{Level, Logger};
+use crate::net::tls::TlsServer;
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
 
@@ -40,8 +41,9 @@ pub(super) enum Command {
     Connection { socket: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate> },
     /// A sibling left a batch.
     Wake,
-    /// Another configuration is in force.
-    Reconfigure(Arc<Settings>),
+    /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
+    /// certificates.
+    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -52,6 +54,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct ShardHandle {
     sender: mpsc::UnboundedSender<Command>,
+    runtime: tokio::runtime::RuntimeMetrics,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -63,6 +66,11 @@ impl ShardHandle {
 
     pub(super) fn sender(&self) -> mpsc::UnboundedSender<Command> {
         self.sender.clone()
+    }
+
+    /// How its thread spends its time.
+    pub(super) fn runtime(&self) -> tokio::runtime::RuntimeMetrics {
+        self.runtime.clone()
     }
 
     pub(super) fn join(self) {
@@ -87,6 +95,7 @@ pub(super) fn spawn(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (shared, settings, log) = (shared.clone(), settings.clone(), log.clone());
         let siblings = senders.clone();
+        let metrics = runtime.metrics();
         let seed = u64::from_ne_bytes(
             ring::rand::generate(&entropy)
                 .map_err(|_| std::io::Error::other("no entropy"))?
@@ -98,7 +107,7 @@ pub(super) fn spawn(
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, Driver::new(shard, siblings, start, log).run(commands));
             })?;
-        handles.push(ShardHandle { sender: senders[number].clone(), thread });
+        handles.push(ShardHandle { sender: senders[number].clone(), runtime: metrics, thread });
     }
     Ok(handles)
 }
@@ -215,13 +224,36 @@ impl Driver {
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Reconfigure(settings) => {
+            Command::Reconfigure { settings, pins, done } => {
+                if let Some(tls) = pins {
+                    self.close_unpinned(&tls);
+                }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
+                // Whoever asked may be gone.
+                let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
                 tokio::task::spawn_local(self.clone().enter(socket, peer, gate));
             }
             Command::Shutdown => {}
+        }
+    }
+
+    /// Closes TLS clients whose certificate is not pinned. WebSocket ones have pins of their own,
+    /// which do not change.
+    fn close_unpinned(&self, tls: &TlsServer) {
+        let mut closed = 0;
+        for (_, connection) in self.connections.borrow().iter().flatten() {
+            let conn = connection.conn.borrow();
+            let client = conn.as_ref().filter(|conn| !conn.is_websocket());
+            if client.and_then(Conn::tls_session).is_some_and(|session| !tls.is_pinned(session)) {
+                connection.state.borrow_mut().closing = Some(CloseReason::TlsHandshakeError);
+                connection.attention.notify_one();
+                closed += 1;
+            }
+        }
+        if closed > 0 {
+            self.log.info(format_args!("Disconnect {closed} clients due to pinned certs reload"));
         }
     }
 
@@ -250,14 +282,19 @@ impl Driver {
                     let admitted = tokio::select! {
                         admitted = gate.admit(conn, peer) => admitted,
                         // A server that stops does not wait for it.
-                        reason = connection.told_to_close() => Err(reason),
+                        reason = connection.told_to_close() => Err(reason.into()),
                     };
                     match admitted {
                         Ok((conn, origin)) => {
                             *connection.conn.borrow_mut() = Some(conn);
                             self.shard.borrow_mut().admitted(self.now(), id, origin);
                         }
-                        Err(reason) => self.change(id, |state| state.closing = Some(reason)),
+                        Err(Rejected { reason, tls }) => {
+                            if let Some(error) = tls {
+                                self.shard.borrow_mut().rejected(id, &error);
+                            }
+                            self.change(id, |state| state.closing = Some(reason));
+                        }
                     }
                 }
                 self.drain();
