@@ -7,7 +7,8 @@ use crate::reason::CloseReason;
 /// Something worth a log line. The driver decides whether it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Who it is about, in nats-server's form: `IP:PORT - cid:N - "vVERSION:LANG:NAME"`.
+    /// Who it is about, in nats-server's form: `IP:PORT - cid:N - "vVERSION:LANG:NAME"`. Empty when
+    /// the text says it.
     pub label: String,
     /// What happened.
     pub event: Event,
@@ -24,6 +25,8 @@ pub enum Event {
     Misbehaved(String),
     /// Credentials were refused; the text names them without the secret.
     Refused(String),
+    /// A subscription has gone because of new permissions; the text says which.
+    Unsubscribed(String),
     /// The link did not take what was sent to it.
     SlowConsumer(SlowConsumer),
     /// One unit of the protocol, or its payload. The text of a payload is shared by all receivers.
@@ -55,7 +58,7 @@ impl core::fmt::Display for Event {
         match self {
             Self::Opened => f.write_str("Client connection created"),
             Self::Closed(reason) => write!(f, "Client connection closed: {}", reason.text()),
-            Self::Misbehaved(text) => f.write_str(text),
+            Self::Misbehaved(text) | Self::Unsubscribed(text) => f.write_str(text),
             Self::Refused(who) => write!(f, "authentication error - {who}"),
             Self::SlowConsumer(SlowConsumer::MaxPending(bytes)) => {
                 write!(f, "Slow Consumer Detected: MaxPending of {bytes} Exceeded")

@@ -2,8 +2,10 @@
 //! whole.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::auth::Permissions;
 use crate::limits::Limits;
 use crate::subject::mappings::Mappings;
 
@@ -48,6 +50,8 @@ pub struct Auth {
     pub token: Option<String>,
     /// Who connections without credentials become.
     pub no_auth_user: Option<String>,
+    /// What those may do who may not do everything.
+    pub permissions: BTreeMap<Identity, Arc<Permissions>>,
 }
 
 impl core::fmt::Debug for Auth {
@@ -58,12 +62,13 @@ impl core::fmt::Debug for Auth {
             .field("users", &users)
             .field("token", &self.token.is_some())
             .field("no_auth_user", &self.no_auth_user)
+            .field("permissions", &self.permissions)
             .finish()
     }
 }
 
 /// Who a connection turned out to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {
     /// Nobody in particular: authentication is not required.
     Anonymous,

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::Limits;
+use nervure_core::auth::Permissions;
 use nervure_core::subject::mappings::Mapping;
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
@@ -109,9 +111,11 @@ pub struct User {
     pub name: String,
     /// The password, plain or bcrypt.
     pub password: String,
-    /// The user carries rules (permissions, connection types) that this version cannot enforce,
-    /// so that it is refused.
+    /// The user carries rules (connection types) that this version cannot enforce, so that it is
+    /// refused.
     pub unenforceable: bool,
+    /// What the user may do, if it is not everything.
+    pub permissions: Option<Arc<Permissions>>,
 }
 
 impl std::fmt::Debug for User {

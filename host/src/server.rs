@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
-use nervure_core::settings::{Auth, Settings, TraceRules};
+use nervure_core::settings::{Auth, Identity, Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::subject::mappings::Mappings;
 use nervure_core::wire::ServerInfo;
@@ -342,11 +342,16 @@ fn auth(options: &AuthOptions) -> Auth {
         .filter(|user| !is_hash(&user.password))
         .map(|user| (user.name.clone(), user.password.clone()))
         .collect();
+    let restricted = options.users.iter().filter_map(|user| {
+        let permissions = user.permissions.clone().filter(|rules| !rules.is_unrestricted())?;
+        Some((Identity::User(user.name.clone()), permissions))
+    });
     let known = |name: &String| users.iter().any(|(user, _)| user == name);
     Auth {
         required: is_required(options),
         token: options.token.clone().filter(|token| !is_hash(token)),
         no_auth_user: options.no_auth_user.clone().filter(known),
+        permissions: restricted.collect(),
         users,
     }
 }

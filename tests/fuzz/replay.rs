@@ -1,6 +1,11 @@
 //! The checked-in seeds, replayed through the fuzz targets on the stable compiler: a seed that
 //! fails, or that its target no longer reads, shows up without a fuzzer.
-#![allow(clippy::panic, clippy::expect_used, reason = "a test says no by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test says no by panicking"
+)]
 
 #[path = "fuzz_targets/config.rs"]
 mod config;

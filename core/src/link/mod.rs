@@ -14,6 +14,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 pub(crate) use self::liveness::{Liveness, Verdict};
+use crate::auth::link_permissions::LinkPermissions;
 use crate::id::LinkId;
 use crate::outbound::Outbound;
 use crate::settings::{Auth, Identity, Settings};
@@ -124,6 +125,8 @@ pub(crate) struct Link {
     pub(crate) endpoint: Box<Endpoint>,
     pub(crate) options: Option<Box<ConnectOptions>>,
     pub(crate) identity: Identity,
+    /// What its user may not do; `None` for those who may do everything.
+    pub(crate) permissions: Option<Box<LinkPermissions>>,
     pub(crate) liveness: Liveness,
     /// In the list of links to flush.
     pub(crate) dirty: bool,
@@ -168,6 +171,7 @@ impl Link {
             endpoint: Box::new(endpoint),
             options: None,
             identity: Identity::Anonymous,
+            permissions: None,
             liveness: Liveness::new(now, interval),
             dirty: false,
             blocked_since: None,
@@ -202,6 +206,16 @@ impl Link {
             (Transport::WebSocket, Some(auth)) => auth,
             _ => &settings.auth,
         }
+    }
+
+    /// Gives the link the permissions of its identity; says whether they are others than before.
+    pub(crate) fn authorize(&mut self, settings: &Settings) -> bool {
+        let rules = self.auth(settings).permissions.get(&self.identity).cloned();
+        if self.permissions.as_deref().map(LinkPermissions::rules) == rules.as_ref() {
+            return false;
+        }
+        self.permissions = rules.map(|rules| Box::new(LinkPermissions::new(rules)));
+        true
     }
 
     /// What the parser must hold against this peer.

@@ -191,12 +191,14 @@ impl Flags {
                 name: self.user.clone().unwrap_or_default(),
                 password: password.unwrap_or_default().to_owned(),
                 unenforceable: false,
+                permissions: None,
             };
             let user = match before {
                 Some(user) => User {
                     name: self.user.clone().unwrap_or(user.name),
                     password: password.map_or(user.password, str::to_owned),
                     unenforceable: user.unenforceable,
+                    permissions: user.permissions,
                 },
                 None => given,
             };

@@ -12,7 +12,8 @@ impl Shard {
     /// CONNECT, the first or a repeated one (client-protocol.md 2.4).
     pub(crate) fn connect(&mut self, slot: u32, json: &[u8]) -> Flow {
         let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
-        let again = link.flags.connected;
+        // Traffic has logged in whoever has an identity but has not said CONNECT.
+        let again = link.flags.connected || link.identity != Identity::Anonymous;
         let mut options = link.options.take().unwrap_or_default();
         if let Err(error) = options.apply(json) {
             link.options = Some(options);
@@ -21,6 +22,7 @@ impl Shard {
             return Flow::Break(());
         }
         if again {
+            link.permissions = None;
             self.unsubscribe_all(slot);
         }
         if self.login(slot, &options).is_none() {
@@ -96,6 +98,9 @@ impl Shard {
         let pass = or_cookie(&options.pass, cookies.map(|c| &c.pass));
         let token = or_cookie(&options.auth_token, cookies.map(|c| &c.token));
         link.identity = auth.check(user.as_deref(), pass.as_deref(), token.as_deref())?;
+        if link.authorize(&self.settings) {
+            self.drop_forbidden(slot);
+        }
         Some(())
     }
 
@@ -108,6 +113,7 @@ impl Shard {
             Phase::AwaitConnect(_) => match link.auth(&self.settings).no_auth_user.clone() {
                 Some(user) => {
                     link.identity = Identity::User(user);
+                    link.authorize(&self.settings);
                     link.phase = Phase::Open;
                     true
                 }

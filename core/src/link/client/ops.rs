@@ -7,7 +7,7 @@ use crate::link::{Flags, Phase};
 use crate::reason::CloseReason;
 use crate::shard::Shard;
 use crate::subject;
-use crate::wire::{Op, Publish, encode, headers, quote};
+use crate::wire::{Op, Publish, encode, headers};
 
 /// Whether the rest of the read chunk is still wanted.
 pub(crate) type Flow = ControlFlow<()>;
@@ -80,7 +80,7 @@ impl Shard {
             return Flow::Break(());
         }
         let Some(link) = self.links.at(slot) else { return Flow::Break(()) };
-        let (id, flags) = (link.id, link.flags);
+        let (id, flags, restricted) = (link.id, link.flags, link.permissions.is_some());
         let size = publish.body.as_slice().len() as u64;
         self.pass.in_msgs += 1;
         self.pass.in_bytes += size;
@@ -88,15 +88,21 @@ impl Shard {
             self.send_error(slot, "Invalid Publish Subject");
         }
         match &self.settings.mappings {
-            None => self.publish_permitted(id, flags, publish),
-            Some(_) => self.publish_mapped(id, flags, publish),
+            None => self.publish_permitted(id, flags, restricted, publish),
+            Some(_) => self.publish_mapped(id, flags, restricted, publish),
         }
         Flow::Continue(())
     }
 
     /// [`Self::publish_permitted`] on the subject that the mappings make of the message's.
     #[inline(never)]
-    fn publish_mapped(&mut self, id: LinkId, flags: Flags, publish: &Publish<'_>) {
+    fn publish_mapped(
+        &mut self,
+        id: LinkId,
+        flags: Flags,
+        restricted: bool,
+        publish: &Publish<'_>,
+    ) {
         let verb: &[u8] = if publish.header_len > 0 { b"HPUB " } else { b"PUB " };
         let mut line = std::mem::take(&mut self.renamed);
         line.clear();
@@ -114,24 +120,30 @@ impl Shard {
             renamed = publish.renamed(subject, &line);
             publish = &renamed;
         }
-        self.publish_permitted(id, flags, publish);
+        self.publish_permitted(id, flags, restricted, publish);
         self.renamed = line;
     }
 
     /// What is left to check of a publication when its subject is settled, then routing. Part of
     /// both callers, so that without mappings there is no call.
     #[inline(always)]
-    fn publish_permitted(&mut self, id: LinkId, flags: Flags, publish: &Publish<'_>) {
+    fn publish_permitted(
+        &mut self,
+        id: LinkId,
+        flags: Flags,
+        restricted: bool,
+        publish: &Publish<'_>,
+    ) {
         let slot = id.slot;
-        if is_reserved_subject(publish.subject) {
-            let quoted = quote(publish.subject);
-            let text = format!("Permissions Violation for Publish to {quoted}");
-            return self.send_err(slot, &text);
+        if is_reserved_subject(publish.subject)
+            || (restricted && !self.may_publish(slot, publish.subject))
+        {
+            self.publish_violation(slot, publish.subject);
+            return;
         }
         if let Some(reply) = publish.reply.filter(|reply| is_reserved_reply(reply)) {
-            let quoted = quote(reply);
-            let text = format!("Permissions Violation for Publish with Reply of {quoted}");
-            return self.send_err(slot, &text);
+            self.reply_violation(slot, reply);
+            return;
         }
         if flags.verbose {
             self.send_word(slot, encode::OK);

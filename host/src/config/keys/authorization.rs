@@ -4,8 +4,10 @@
 //! [`User::unenforceable`] or all of authentication fail closed, and says so.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use nervure_core::auth::Permissions;
 use nkeys::{KeyPair, KeyPairType};
 
 use super::super::value::{Node, Value};
@@ -28,8 +30,8 @@ pub(super) struct Authorization {
     pub(super) token: String,
     pub(super) timeout: Option<Duration>,
     pub(super) users: Users,
-    /// Users without permissions of their own are restricted.
-    default_restricts: bool,
+    /// Of users without permissions of their own.
+    default_permissions: Option<Arc<Permissions>>,
     pub(super) permissions: bool,
     pub(super) responses: bool,
     callout: bool,
@@ -47,7 +49,6 @@ pub(super) struct Users {
 /// A user with a name.
 pub(super) struct Named {
     user: User,
-    has_permissions: bool,
 }
 
 pub(super) const BLOCK: Block<Authorization> = Block::new(&[
@@ -61,13 +62,13 @@ pub(super) const BLOCK: Block<Authorization> = Block::new(&[
         }),
     ),
     now(&["users"], Kind::Custom(|decoder, a, entry| a.users = decoder.users(entry.node))),
-    later(
+    now(
         &["default_permissions", "default_permission", "permissions"],
         Kind::Custom(|decoder, a, entry| {
-            let found = decoder.permissions(entry.node);
+            let rules = decoder.permissions(entry.node);
             a.permissions = true;
-            a.default_restricts |= found.restricts;
-            a.responses |= found.responses;
+            a.responses |= rules.responses.is_some();
+            a.default_permissions = decoder.compiled(&rules);
         }),
     ),
     later(
@@ -89,16 +90,17 @@ impl Authorization {
         };
         auth.single_user = self.users.named.is_empty();
         auth.users.extend(self.users.named.into_iter().map(|named| User {
-            unenforceable: named.user.unenforceable
-                || (self.default_restricts && !named.has_permissions),
+            // A user with a block of his own gets nothing from the defaults.
+            permissions: named.user.permissions.or_else(|| self.default_permissions.clone()),
             ..named.user
         }));
         if !self.user.is_empty() || !self.password.is_empty() {
             auth.users.push(User {
                 name: self.user,
                 password: self.password,
-                // nats-server gives default permissions to listed users only.
                 unenforceable: false,
+                // nats-server gives default permissions to listed users only.
+                permissions: None,
             });
         }
         auth.single_user &= !auth.users.is_empty();
@@ -150,7 +152,7 @@ struct Draft {
     name: String,
     password: String,
     nkey: Option<String>,
-    has_permissions: bool,
+    permissions: Option<Arc<Permissions>>,
     unenforceable: bool,
     wrong: bool,
 }
@@ -165,11 +167,11 @@ const USER: Block<Draft> = Block::new(&[
             u.nkey = (!text.is_empty()).then_some(text);
         }),
     ),
-    later(
+    now(
         &["permissions", "permission", "authorization"],
         Kind::Custom(|decoder, user, entry| {
-            user.has_permissions = true;
-            user.unenforceable |= decoder.permissions(entry.node).restricts;
+            let rules = decoder.permissions(entry.node);
+            user.permissions = decoder.compiled(&rules);
         }),
     ),
     later(
@@ -223,8 +225,8 @@ impl Decoder<'_> {
                     name: draft.name,
                     password: draft.password,
                     unenforceable: draft.unenforceable,
+                    permissions: draft.permissions,
                 },
-                has_permissions: draft.has_permissions,
             }),
             Some(key) if !is_public_key(&key, KeyPairType::User) => {
                 self.error(&item.pos, "Not a valid public nkey for a user");

@@ -24,7 +24,7 @@ const CLUSTER: Block<Option<String>> = Block::new(&[
     now(
         &["permissions"],
         Kind::Custom(|decoder, _, entry| {
-            if decoder.permissions(entry.node).responses {
+            if decoder.permissions(entry.node).responses.is_some() {
                 decoder.error(entry.pos(), NO_CLUSTER_RESPONSES);
             }
         }),

@@ -28,7 +28,7 @@ fn websocket() -> WebsocketOptions {
 
 fn single_user(password: &str) -> AuthOptions {
     let (name, password) = ("a".to_owned(), password.to_owned());
-    let user = User { name, password, unenforceable: false };
+    let user = User { name, password, unenforceable: false, permissions: None };
     AuthOptions { users: vec![user], single_user: true, ..AuthOptions::default() }
 }
 
