@@ -26,6 +26,9 @@ use crate::net::{Conn, Incoming};
 /// Bytes read from a socket at once, into the one buffer that all of a shard's links share.
 const SCRATCH: usize = 64 << 10;
 
+/// Reads in a row from a socket that fills the whole buffer each time.
+const READS: usize = 16;
+
 /// Slices given to one vectored write.
 const SLICES: usize = 64;
 
@@ -414,23 +417,36 @@ impl Driver {
         self.finish(id, &connection, reason).await;
     }
 
-    /// Reads once; returns why the connection is over, if it is.
+    /// Reads what is there, within bounds; returns why the connection is over, if it is.
     fn read(&self, id: LinkId, connection: &Connection) -> Option<CloseReason> {
         let mut scratch = self.scratch.borrow_mut();
-        let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
-        match read {
-            Ok(Incoming::Bytes(bytes)) => {
-                let mut rest = bytes;
-                while !rest.is_empty() {
-                    let taken = self.shard.borrow_mut().receive(self.now(), id, rest);
-                    rest = &rest[taken..];
-                    self.drain();
+        for _ in 0..READS {
+            let room = scratch.len();
+            let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
+            match read {
+                Ok(Incoming::Bytes(bytes)) => {
+                    self.receive(id, bytes);
+                    if bytes.len() < room || self.shard.borrow().is_worth_writing() {
+                        return None;
+                    }
                 }
-                None
+                Ok(Incoming::Nothing | Incoming::WouldBlock) => return None,
+                Ok(Incoming::Closed) => return Some(CloseReason::ClientClosed),
+                Err(error) => return Some(error.close_reason()),
             }
-            Ok(Incoming::Nothing | Incoming::WouldBlock) => None,
-            Ok(Incoming::Closed) => Some(CloseReason::ClientClosed),
-            Err(error) => Some(error.close_reason()),
+        }
+        None
+    }
+
+    /// Hands bytes to the shard, writing in between as often as it asks for that.
+    fn receive(&self, id: LinkId, mut bytes: &[u8]) {
+        loop {
+            let taken = self.shard.borrow_mut().receive(self.now(), id, bytes);
+            bytes = &bytes[taken..];
+            if bytes.is_empty() {
+                return;
+            }
+            self.drain();
         }
     }
 
