@@ -22,8 +22,13 @@ pub enum Event {
     Closed(CloseReason),
     /// The peer broke a rule; the text says which.
     Misbehaved(String),
-    /// Credentials were refused; the text names them without the secret.
-    Refused(String),
+    /// Credentials were refused.
+    Refused {
+        /// Whose, in nats-server's form; nobody's if none were shown.
+        who: Option<String>,
+        /// Which step refused, and its reason.
+        why: String,
+    },
     /// The link did not take what was sent to it.
     SlowConsumer(SlowConsumer),
     /// One unit of the protocol, or its payload. The text of a payload is shared by all receivers.
@@ -56,7 +61,10 @@ impl core::fmt::Display for Event {
             Self::Opened => f.write_str("Client connection created"),
             Self::Closed(reason) => write!(f, "Client connection closed: {}", reason.text()),
             Self::Misbehaved(text) => f.write_str(text),
-            Self::Refused(who) => write!(f, "authentication error - {who}"),
+            Self::Refused { who: Some(who), why } => {
+                write!(f, "authentication error - {who} ({why})")
+            }
+            Self::Refused { who: None, why } => write!(f, "authentication error ({why})"),
             Self::SlowConsumer(SlowConsumer::MaxPending(bytes)) => {
                 write!(f, "Slow Consumer Detected: MaxPending of {bytes} Exceeded")
             }

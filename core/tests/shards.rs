@@ -61,6 +61,8 @@ impl World {
             info_first: false,
             origin: Origin::Peer,
             cookies: None,
+            nonce: [b'0'; 15],
+            certificate: None,
         };
         let link = self.shards[shard].open(now, endpoint).unwrap();
         self.clients.push(Client { shard, link, heard: Vec::new() });
@@ -87,6 +89,7 @@ impl World {
                 Output::Pause(_) => self.paused += 1,
                 Output::Close(link, reason) => panic!("{link:?} closed: {reason:?}"),
                 Output::Resume(_) | Output::Notice(_) => {}
+                Output::Ask(_) => unreachable!("nobody has a hashed password"),
                 Output::Idle(_) => return,
             }
         }

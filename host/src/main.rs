@@ -116,6 +116,9 @@ async fn serve(
     for warning in &options.not_yet {
         log.warn(format_args!("{warning}"));
     }
+    for warning in nervure::server::warnings(&options) {
+        log.warn(format_args!("{warning}"));
+    }
     if let Some(file) = &options.pid_file {
         process::write_pid_file(file).map_err(|error| {
             let text = process::os_error(&error);

@@ -6,15 +6,17 @@
 //! room on its own.
 
 mod gate;
+mod passwords;
 mod shard_loop;
 mod status;
+mod ways;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
-use nervure_core::settings::{Auth, Settings, TraceRules};
+use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
@@ -23,13 +25,14 @@ use tokio::sync::mpsc;
 use self::gate::{Gate, GateKind};
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;
 use crate::monitor::Monitor;
 use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::net::ws::WsRules;
-use crate::options::{AuthOptions, HandshakeFirst, Listen, Options, WebsocketOptions};
+use crate::options::{HandshakeFirst, Listen, Options, WebsocketOptions};
 use crate::process::{CpuMeter, cpu_time};
 
 /// Why a server did not start.
@@ -326,18 +329,14 @@ async fn accept(
     }
 }
 
-/// Whether a configured secret is a bcrypt hash.
-fn is_hash(secret: &str) -> bool {
-    ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|mark| secret.starts_with(mark))
-}
-
 /// What the core has to obey.
 fn settings(options: &Options) -> Settings {
     let websocket = options.websocket.as_ref();
+    let (auth, websocket_auth) = ways::ways(options);
     Settings {
         limits: options.limits.clone(),
-        auth: auth(&options.auth),
-        websocket_auth: websocket.and_then(|ws| ws.auth.as_ref()).map(auth),
+        auth,
+        websocket_auth,
         websocket_auth_timeout: websocket.and_then(|ws| ws.auth_timeout),
         websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
@@ -348,31 +347,8 @@ fn settings(options: &Options) -> Settings {
     }
 }
 
-/// The ways in that can be checked. The others stay shut: users with rules that cannot be
-/// enforced yet, and hashed secrets, which must not be taken for the secrets themselves.
-fn auth(options: &AuthOptions) -> Auth {
-    let usable = options.users.iter().filter(|user| !user.unenforceable);
-    let users: Vec<(String, String)> = usable
-        .filter(|user| !is_hash(&user.password))
-        .map(|user| (user.name.clone(), user.password.clone()))
-        .collect();
-    let known = |name: &String| users.iter().any(|(user, _)| user == name);
-    Auth {
-        required: is_required(options),
-        token: options.token.clone().filter(|token| !is_hash(token)),
-        no_auth_user: options.no_auth_user.clone().filter(known),
-        users,
-    }
-}
-
-fn is_required(options: &AuthOptions) -> bool {
-    options.fail_closed || options.token.is_some() || !options.users.is_empty()
-}
-
 fn server_info(options: &Options, port: u16) -> ServerInfo {
     let id = nkeys::KeyPair::new_server().public_key();
-    let auth = &options.auth;
-    let required = is_required(auth);
     let (host, port) = match &options.client_advertise {
         Some(advertise) => {
             (advertise.host.clone(), if advertise.port == 0 { port } else { advertise.port })
@@ -387,7 +363,6 @@ fn server_info(options: &Options, port: u16) -> ServerInfo {
         host,
         port,
         headers: !options.no_header_support,
-        auth_required: required && auth.no_auth_user.is_none(),
         xkey: nkeys::XKey::new().public_key(),
         ..ServerInfo::default()
     }

@@ -13,10 +13,13 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use self::client::login::Waiting;
+
 pub(crate) use self::liveness::{Liveness, Verdict};
+use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate};
 use crate::id::LinkId;
 use crate::outbound::Outbound;
-use crate::settings::{Auth, Identity, Settings};
+use crate::settings::Settings;
 use crate::time::Time;
 use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo};
 
@@ -27,6 +30,16 @@ pub enum Transport {
     Tcp,
     /// WebSocket, with or without TLS.
     WebSocket,
+}
+
+impl Transport {
+    /// What a user's `allowed_connection_types` call it.
+    pub const fn connection_type(self) -> ConnectionType {
+        match self {
+            Self::Tcp => ConnectionType::Standard,
+            Self::WebSocket => ConnectionType::WebSocket,
+        }
+    }
 }
 
 /// What the driver knows about a peer when it opens a link.
@@ -47,6 +60,10 @@ pub struct Endpoint {
     pub origin: Origin,
     /// Credentials found in cookies; they stand in for those missing in CONNECT.
     pub cookies: Option<Box<CookieCredentials>>,
+    /// Fresh from the driver's entropy: what the peer signs if it logs in by key.
+    pub nonce: Nonce,
+    /// The peer's verified certificate, as far as it is known yet.
+    pub certificate: Option<Box<PeerCertificate>>,
 }
 
 /// Who speaks through a connection. Log lines show the peer all the same (observed on nats-server
@@ -87,6 +104,9 @@ pub(crate) enum Phase {
     Entering,
     /// Only CONNECT is welcome, until the deadline.
     AwaitConnect(Time),
+    /// What the client has shown is being checked elsewhere, until the deadline. Nothing is read:
+    /// what comes is left to the driver.
+    Deciding(Time),
     /// Everything is welcome.
     Open,
     /// Finished; what is pending may still be written. Nothing is read.
@@ -124,6 +144,10 @@ pub(crate) struct Link {
     pub(crate) endpoint: Box<Endpoint>,
     pub(crate) options: Option<Box<ConnectOptions>>,
     pub(crate) identity: Identity,
+    /// What [`Phase::Deciding`] waits for.
+    pub(crate) awaited: Option<Box<Waiting>>,
+    /// Questions asked about this link so far.
+    pub(crate) calls: u32,
     pub(crate) liveness: Liveness,
     /// In the list of links to flush.
     pub(crate) dirty: bool,
@@ -168,6 +192,8 @@ impl Link {
             endpoint: Box::new(endpoint),
             options: None,
             identity: Identity::Anonymous,
+            awaited: None,
+            calls: 0,
             liveness: Liveness::new(now, interval),
             dirty: false,
             blocked_since: None,
@@ -185,23 +211,23 @@ impl Link {
     /// The peer has the INFO (and TLS, where it is used): from now on it may speak.
     pub(crate) fn greeted(&mut self, now: Time, settings: &Settings) {
         self.phase = if self.auth(settings).required {
-            let timeout = match self.endpoint.transport {
-                Transport::Tcp => settings.limits.auth_timeout,
-                Transport::WebSocket => {
-                    settings.websocket_auth_timeout.unwrap_or(settings.limits.auth_timeout)
-                }
-            };
-            Phase::AwaitConnect(now.after(timeout))
+            Phase::AwaitConnect(now.after(self.auth_timeout(settings)))
         } else {
             Phase::Open
         };
     }
 
+    /// How long the peer may take to authenticate.
+    pub(crate) fn auth_timeout(&self, settings: &Settings) -> Duration {
+        let special = match self.endpoint.transport {
+            Transport::Tcp => None,
+            Transport::WebSocket => settings.websocket_auth_timeout,
+        };
+        special.unwrap_or(settings.limits.auth_timeout)
+    }
+
     pub(crate) fn auth<'s>(&self, settings: &'s Settings) -> &'s Auth {
-        match (self.endpoint.transport, &settings.websocket_auth) {
-            (Transport::WebSocket, Some(auth)) => auth,
-            _ => &settings.auth,
-        }
+        settings.auth_of(self.endpoint.transport)
     }
 
     /// What the parser must hold against this peer.
@@ -212,7 +238,7 @@ impl Link {
             max_payload: settings.limits.max_payload,
             headers: self.flags.headers,
             connect_only: matches!(self.phase, Phase::AwaitConnect(_))
-                && auth.no_auth_user.is_none(),
+                && auth.silent_user(self.endpoint.transport.connection_type()).is_none(),
         }
     }
 
@@ -221,6 +247,7 @@ impl Link {
         let phase = match self.phase {
             Phase::Entering | Phase::Closing => None,
             Phase::AwaitConnect(until) => Some(self.liveness.due().min(until)),
+            Phase::Deciding(until) => Some(until),
             Phase::Open => Some(self.liveness.due()),
         };
         let write = match self.phase {
@@ -268,8 +295,12 @@ impl Link {
                 Identity::Anonymous if options.user.is_empty() => Ok(()),
                 // Nobody asked for it, but it tells connections apart.
                 Identity::Anonymous => write!(label, " - \"$G/user:{}\"", options.user),
-                Identity::User(name) => write!(label, " - \"$G/user:{name}\""),
-                Identity::Token => write!(label, " - \"$G/token\""),
+                Identity::User(user) => {
+                    let kind =
+                        if matches!(user.login, Login::Nkey { .. }) { "nkey" } else { "user" };
+                    write!(label, " - \"$G/{kind}:{}\"", user.name())
+                }
+                Identity::Token(_) => write!(label, " - \"$G/token\""),
             };
         }
         label

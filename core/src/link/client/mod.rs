@@ -3,5 +3,6 @@
 
 pub(crate) mod handshake;
 pub(crate) mod interest;
+pub(crate) mod login;
 pub(crate) mod ops;
 pub(crate) mod trace;

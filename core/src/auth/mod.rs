@@ -1,0 +1,97 @@
+//! Who may come in: a chain of steps that each say yes, no, or "not mine".
+//!
+//! Beside a message's way: a link asks once, at CONNECT, and again when a reload changes the ways
+//! in. The steps stand in nats-server's order of decision (reference security 1.5) unless the
+//! configuration says otherwise. JWT, plugins and auth callout will be further steps.
+//!
+//! Everything here is a pure function of what the configuration wants and what the peer shows.
+//! What takes long (bcrypt) is answered elsewhere: see [`ask`].
+
+pub mod ask;
+mod certificate;
+mod chain;
+mod dn;
+mod nkey;
+mod secret;
+mod users;
+
+use std::sync::Arc;
+
+pub use self::ask::{Answer, Ask, CallId, Question};
+pub use self::certificate::PeerCertificate;
+pub use self::chain::Step;
+pub(crate) use self::chain::{Denial, Pending, Shown, Verdict};
+pub use self::dn::{Attribute, AttributeType, Component, DistinguishedName, attribute_type};
+pub use self::nkey::{
+    KeyError, NONCE_LEN, Nonce, PublicKey, Role, nonce, signature, url_signature,
+};
+pub use self::secret::Secret;
+pub use self::users::{ConnectionType, ConnectionTypes, Login, User, Users};
+
+/// The ways into one listener.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Auth {
+    /// A CONNECT with good credentials is required.
+    pub required: bool,
+    /// Which steps are asked, in this order.
+    pub order: Vec<Step>,
+    /// The users of the server, the same for all listeners.
+    pub users: Arc<Users>,
+    /// The one user of a server without a list.
+    pub single_user: Option<Arc<User>>,
+    /// The token.
+    pub token: Option<Secret>,
+    /// Who connections without credentials become: a user's name or public key.
+    pub no_auth_user: Option<Box<str>>,
+    /// Clients are the users their certificates stand for.
+    pub map_certificates: bool,
+    /// Users without a password log in by their name alone. Not so where another listener maps
+    /// certificates: such users are meant for it.
+    pub empty_passwords: bool,
+    /// Token and single user are good only behind a trusted proxy.
+    pub proxy_required: bool,
+    /// The keys of trusted proxies.
+    pub trusted_proxies: Vec<PublicKey>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            required: false,
+            order: Step::DEFAULT_ORDER.to_vec(),
+            users: Arc::default(),
+            single_user: None,
+            token: None,
+            no_auth_user: None,
+            map_certificates: false,
+            empty_passwords: true,
+            proxy_required: false,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Auth {
+    /// Whether INFO gives clients something to sign.
+    pub fn wants_nonce(&self) -> bool {
+        self.users.has_nkeys() || !self.trusted_proxies.is_empty()
+    }
+
+    /// The user that traffic without any CONNECT logs in. A key does not do for that (observed on
+    /// nats-server 2.15.1).
+    pub(crate) fn silent_user(&self, kind: ConnectionType) -> Option<Arc<User>> {
+        let user = self.users.named(self.no_auth_user.as_deref()?)?;
+        (user.types.allow(kind) && !user.proxy_required).then_some(user)
+    }
+}
+
+/// Who a connection turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody in particular: authentication is not required.
+    Anonymous,
+    /// A user, by whatever proof, or the one that stands for missing credentials.
+    User(Arc<User>),
+    /// Somebody who knows this token.
+    Token(Secret),
+}
