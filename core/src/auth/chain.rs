@@ -205,7 +205,10 @@ impl Auth {
             return Verdict::Deny(proxy_required(step));
         }
         let Login::Password { password, .. } = &user.login else { return Verdict::NotMine };
-        if password.expose().is_empty() && !self.empty_passwords && !self.map_certificates {
+        let meant_for_mapping = !self.map_certificates
+            && self.no_auth_user.as_deref() != Some(user.name())
+            && self.mapped_elsewhere.iter().any(|kind| user.types.allow(*kind));
+        if password.expose().is_empty() && meant_for_mapping {
             return deny("a user without password may log in by certificate only");
         }
         let password = password.clone();

@@ -45,9 +45,9 @@ pub struct Auth {
     pub no_auth_user: Option<Box<str>>,
     /// Clients are the users their certificates stand for.
     pub map_certificates: bool,
-    /// Users without a password log in by their name alone. Not so where another listener maps
-    /// certificates: such users are meant for it.
-    pub empty_passwords: bool,
+    /// Connections that other listeners map by certificate. A user without a password who may
+    /// come in that way is meant for it: here his name alone does not do.
+    pub mapped_elsewhere: Vec<ConnectionType>,
     /// Token and single user are good only behind a trusted proxy.
     pub proxy_required: bool,
     /// The keys of trusted proxies.
@@ -64,7 +64,7 @@ impl Default for Auth {
             token: None,
             no_auth_user: None,
             map_certificates: false,
-            empty_passwords: true,
+            mapped_elsewhere: Vec::new(),
             proxy_required: false,
             trusted_proxies: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nervure_core::auth::{Auth, Secret, Step, User, Users};
+use nervure_core::auth::{Auth, ConnectionType, Secret, Step, User, Users};
 
 use crate::options::{AuthOptions, Options, TlsOptions};
 
@@ -12,9 +12,8 @@ pub(super) fn ways(options: &Options) -> (Auth, Option<Auth>) {
     let main_maps = maps(options.tls.as_ref());
     let websocket = options.websocket.as_ref();
     let websocket_maps = websocket.is_some_and(|ws| maps(ws.tls.as_ref()));
-    let anyone_maps = main_maps || websocket_maps;
     let users = Arc::new(users(&options.auth));
-    let auth = |ways: &AuthOptions, maps: bool| Auth {
+    let auth = |ways: &AuthOptions, maps: bool, mapped_elsewhere| Auth {
         required: is_required(ways),
         order: order(&ways.order),
         users: users.clone(),
@@ -22,13 +21,17 @@ pub(super) fn ways(options: &Options) -> (Auth, Option<Auth>) {
         token: ways.token.as_deref().map(Secret::new),
         no_auth_user: ways.no_auth_user.as_deref().map(Into::into),
         map_certificates: maps,
-        empty_passwords: maps || !anyone_maps,
+        mapped_elsewhere,
         proxy_required: ways.proxy_required,
         trusted_proxies: options.trusted_proxies.clone(),
     };
-    let of_websocket =
-        websocket.map(|ws| auth(ws.auth.as_ref().unwrap_or(&options.auth), websocket_maps));
-    (auth(&options.auth, main_maps), of_websocket)
+    let when = |maps: bool, kind| if maps { vec![kind] } else { Vec::new() };
+    let of_websocket = websocket.map(|ws| {
+        let ways = ws.auth.as_ref().unwrap_or(&options.auth);
+        auth(ways, websocket_maps, when(main_maps, ConnectionType::Standard))
+    });
+    let elsewhere = when(websocket_maps, ConnectionType::WebSocket);
+    (auth(&options.auth, main_maps, elsewhere), of_websocket)
 }
 
 /// Whether clients have to show something.
