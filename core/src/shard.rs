@@ -37,6 +37,9 @@ const MAX_STALL_MILLIS: u64 = 10;
 /// into the processor's cache, and memory, when one message goes to a thousand links.
 const FLUSH_AT: u64 = 512 << 10;
 
+/// ... unless that makes fewer bytes than this for each link: writing has its price too.
+const FLUSH_AT_EACH: u64 = 4 << 10;
+
 /// Connection ids start above those that nats-server uses for itself.
 const FIRST_CID: u64 = 5;
 
@@ -70,6 +73,11 @@ impl Shared {
             clients: AtomicUsize::new(0),
             surplus: AtomicUsize::new(0),
         })
+    }
+
+    /// Client connections that a shard serves now; zero for one that does not exist.
+    pub fn connections(&self, shard: ShardId) -> u64 {
+        self.counters.get(usize::from(shard.0)).map_or(0, |counters| counters.connections.get())
     }
 
     /// Counters of all shards added up.
@@ -139,6 +147,8 @@ pub struct Shard {
     /// Batches of siblings, and the first of them that is not delivered.
     pub(crate) inbox: Vec<Batch>,
     pub(crate) inbox_next: usize,
+    /// A read waits for what siblings had left when it came.
+    fetched: bool,
     pub(crate) outputs: VecDeque<Output>,
     timers: BinaryHeap<Reverse<(Time, u32, u32)>>,
 }
@@ -169,6 +179,7 @@ impl Shard {
             active: false,
             inbox: Vec::new(),
             inbox_next: 0,
+            fetched: false,
             outputs: VecDeque::new(),
             timers: BinaryHeap::new(),
         }
@@ -216,13 +227,27 @@ impl Shard {
         }
     }
 
+    /// The TLS handshake that was to follow the INFO failed. [`Self::closed`] is to come.
+    pub fn rejected(&mut self, id: LinkId, error: &dyn core::fmt::Display) {
+        if self.link_mut(id).is_some() {
+            self.misbehaved(id.slot, || format!("TLS handshake error: {error}"));
+        }
+    }
+
     /// Bytes from a peer: everything complete in them is parsed and routed. Returns how many are
     /// taken. That is all of them, unless so much has come to wait that it should be written
     /// first: then drain [`Shard::poll`] and call again with the rest. A link that an
     /// [`Output::Ask`] is about takes nothing before its [`Output::Resume`].
     pub fn receive(&mut self, now: Time, id: LinkId, bytes: &[u8]) -> usize {
         self.now = now;
-        self.collect(FLUSH_AT);
+        // What was published before these bytes came must not meet their UNSUB.
+        let mut fetched = self.fetched;
+        let caught_up = self.collect(self.flush_at(FLUSH_AT), &mut fetched);
+        self.fetched = fetched && !caught_up;
+        if !caught_up {
+            self.settle();
+            return 0;
+        }
         let settings = self.settings.clone();
         let Some(link) = self.link_mut(id).filter(|link| takes_part(link.phase)) else {
             self.settle();
@@ -237,7 +262,10 @@ impl Shard {
         let mut input = bytes;
         self.active = false;
         self.pass.publisher = Some(id);
-        while self.effects.out_bytes < FLUSH_AT {
+        let (flush_at, flush_at_each) = (self.flush_at(FLUSH_AT), self.flush_at(FLUSH_AT_EACH));
+        while self.effects.out_bytes < flush_at
+            || self.effects.out_bytes < self.pool.dirty.len() as u64 * flush_at_each
+        {
             if settings.trace.is_none()
                 && let Some(publish) = parser.next_publish(&mut input, &rules)
             {
@@ -290,7 +318,7 @@ impl Shard {
     /// A sibling left something.
     pub fn wake(&mut self, now: Time) {
         self.now = now;
-        self.collect(FLUSH_AT);
+        self.collect(self.flush_at(FLUSH_AT), &mut false);
         self.settle();
     }
 
@@ -374,7 +402,7 @@ impl Shard {
     pub fn shutdown(&mut self, now: Time) {
         self.now = now;
         // What siblings have handed over was published before the end.
-        self.collect(u64::MAX);
+        self.collect(u64::MAX, &mut false);
         let slots: Vec<u32> = self.links.slots().collect();
         for slot in slots {
             self.close(slot, CloseReason::ServerShutdown);
@@ -581,15 +609,29 @@ impl Shard {
         }
     }
 
-    /// Delivers what siblings left, up to `limit` bytes for this shard's links.
-    fn collect(&mut self, limit: u64) {
-        if self.inbox.is_empty() {
-            let mailbox = &self.shared.mailboxes[usize::from(self.id.0)];
-            if mailbox.is_empty() || !mailbox.collect(&mut self.inbox) {
-                return;
+    /// A link with a small limit must have its chance to be written before it is over it.
+    fn flush_at(&self, at: u64) -> u64 {
+        at.min((self.settings.limits.max_pending / 4) as u64 + 1)
+    }
+
+    /// Delivers what siblings have left by the time that `fetched` is false, up to `limit` bytes
+    /// for this shard's links. Returns whether that was all.
+    fn collect(&mut self, limit: u64, fetched: &mut bool) -> bool {
+        loop {
+            if self.inbox.is_empty() {
+                let mailbox = &self.shared.mailboxes[usize::from(self.id.0)];
+                if std::mem::replace(fetched, true)
+                    || mailbox.is_empty()
+                    || !mailbox.collect(&mut self.inbox)
+                {
+                    return true;
+                }
+            }
+            self.deliver_inbox(limit);
+            if !self.inbox.is_empty() {
+                return false;
             }
         }
-        self.deliver_inbox(limit);
     }
 
     /// The end of a call: counters, batches to siblings, the producer's stall.

@@ -8,3 +8,8 @@ pub mod net;
 pub mod options;
 pub mod process;
 pub mod server;
+
+/// The example that README shows, run by the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

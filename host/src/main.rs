@@ -33,7 +33,10 @@ fn main() -> ExitCode {
             process::send_signal(program, &command, &target).map_err(|error| error.to_string())
         }
         Command::CheckConfig(flags) => check(program, &flags),
-        Command::Run(flags) => options(&flags).and_then(|options| run(&argv0, &flags, options)),
+        Command::Run(flags) => options(&flags).and_then(|(options, warnings)| {
+            warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            run(&argv0, &flags, options)
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,19 +71,18 @@ fn check(program: Program, flags: &Flags) -> Result<(), String> {
     Ok(())
 }
 
-/// Defaults, then the file, then the flags.
-fn options(flags: &Flags) -> Result<Options, String> {
-    let mut options = match &flags.config {
+/// Defaults, then the file, then the flags; and the file's warnings.
+fn options(flags: &Flags) -> Result<(Options, Vec<String>), String> {
+    let (mut options, warnings) = match &flags.config {
         Some(file) => {
             let loaded = config::load(file).map_err(|error| error.to_string())?;
-            loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-            loaded.options
+            (loaded.options, loaded.warnings)
         }
-        None => Options::default(),
+        None => Default::default(),
     };
     flags.apply(&mut options).map_err(|error| error.to_string())?;
     config::validate(&options).map_err(|error| error.to_string())?;
-    Ok(options)
+    Ok((options, warnings))
 }
 
 /// Runs a server to its end. An empty error has been logged already.
@@ -120,21 +122,19 @@ async fn serve(
         log.warn(format_args!("{warning}"));
     }
     if let Some(file) = &options.pid_file {
-        process::write_pid_file(file).map_err(|error| {
-            let text = process::os_error(&error);
-            format!("Could not write pidfile: open {}: {text}", file.display())
-        })?;
+        write_pid_file(file).map_err(|why| format!("Could not write pidfile: {why}"))?;
     }
     let mut server = Server::builder().options(options.clone()).log(log.clone()).start().await?;
     announce(&server, &options, log);
-    let ports = match &options.ports_file_dir {
+    let mut ports = match &options.ports_file_dir {
         Some(directory) => {
             let path = PortsFile::path_in(directory, Path::new(argv0));
             Some(PortsFile::write(path, &ports(&server, &options))?)
         }
         None => None,
     };
-    obey(&mut signals, &mut server, flags, &options, log).await;
+    let process = Process { argv0, flags, ports: &mut ports, log };
+    process.obey(&mut signals, &mut server, options).await;
     log.info(format_args!("Initiating Shutdown..."));
     server.shutdown().await;
     if let Some(ports) = ports {
@@ -152,9 +152,10 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
         let digest = &options.config_digest;
         log.info(format_args!("Using configuration file: {} ({digest})", file.display()));
     }
-    if let (Some(http), Some(address)) = (&options.http, server.http_address()) {
-        let host = bracketed(http);
-        log.info(format_args!("Starting http monitor on {host}:{}", address.port()));
+    if let Some(address) = server.http_address() {
+        let (scheme, listen) = monitoring(options);
+        let (host, port) = (listen.map(bracketed).unwrap_or_default(), address.port());
+        log.info(format_args!("Starting {scheme} monitor on {host}:{port}"));
     }
     if let (Some(websocket), Some(address)) = (&options.websocket, server.websocket_address()) {
         let scheme = if websocket.tls.is_some() { "wss" } else { "ws" };
@@ -181,6 +182,14 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
     log.info(format_args!("Server is ready"));
 }
 
+/// How monitoring is spoken to, and where it was asked to listen.
+fn monitoring(options: &Options) -> (&'static str, Option<&Listen>) {
+    match &options.https {
+        Some(https) => ("https", Some(https)),
+        None => ("http", options.http.as_ref()),
+    }
+}
+
 /// A host as log lines show it: IPv6 in brackets, apart from the port.
 fn bracketed(listen: &Listen) -> String {
     let host = &listen.host;
@@ -194,40 +203,107 @@ fn ports(server: &Server, options: &Options) -> Ports {
     let address = |scheme, addr| Address { scheme, addr };
     Ports {
         nats: Some(address(secure(tls, "tls", "nats"), server.address())),
-        monitoring: server.http_address().map(|addr| address("http", addr)),
+        monitoring: server.http_address().map(|addr| address(monitoring(options).0, addr)),
         cluster: None,
         profile: None,
         websocket: server.websocket_address().map(|addr| address(secure(wss, "wss", "ws"), addr)),
     }
 }
 
-/// Obeys signals until one of them ends the server.
-async fn obey(
-    signals: &mut Signals,
-    server: &mut Server,
-    flags: &Flags,
-    options: &Options,
-    log: &Logger,
-) {
-    loop {
-        let signal = signals.next().await;
-        log.info(format_args!("Trapped \"{}\" signal", signal.name()));
-        match signal {
-            Signal::Interrupt | Signal::Terminate => return,
-            Signal::Reopen => log.reopen(),
-            Signal::Reload => reload(server, flags, log),
-            Signal::LameDuck => {
-                log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
-                let (grace, total) = (options.lame_duck_grace_period, options.lame_duck_duration);
-                let leaving = leave(server, grace, total, log);
-                tokio::pin!(leaving);
-                loop {
-                    tokio::select! {
-                        () = &mut leaving => return,
-                        // Only an interrupt ends lame duck mode early.
-                        signal = signals.next() => if signal == Signal::Interrupt { return },
+fn write_pid_file(file: &Path) -> Result<(), String> {
+    process::write_pid_file(file)
+        .map_err(|error| format!("open {}: {}", file.display(), process::os_error(&error)))
+}
+
+/// What signals need beside the server.
+struct Process<'a> {
+    argv0: &'a OsString,
+    flags: &'a Flags,
+    ports: &'a mut Option<PortsFile>,
+    log: &'a Logger,
+}
+
+impl Process<'_> {
+    /// Obeys signals until one of them ends the server.
+    async fn obey(mut self, signals: &mut Signals, server: &mut Server, mut options: Options) {
+        let log = self.log;
+        loop {
+            let signal = signals.next().await;
+            log.info(format_args!("Trapped \"{}\" signal", signal.name()));
+            match signal {
+                Signal::Interrupt | Signal::Terminate => return,
+                Signal::Reopen => log.reopen(),
+                Signal::Reload => match self.reload(server, &options).await {
+                    Ok(reloaded) => options = reloaded,
+                    Err(text) => {
+                        log.error(format_args!("Failed to reload server configuration: {text}"));
+                    }
+                },
+                Signal::LameDuck => {
+                    log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
+                    let (grace, total) =
+                        (options.lame_duck_grace_period, options.lame_duck_duration);
+                    let leaving = leave(server, grace, total, log);
+                    tokio::pin!(leaving);
+                    loop {
+                        tokio::select! {
+                            () = &mut leaving => return,
+                            // Only an interrupt ends lame duck mode early.
+                            signal = signals.next() => if signal == Signal::Interrupt { return },
+                        }
                     }
                 }
+            }
+        }
+    }
+
+    /// Reads the file again, under the same flags; gives back what is in force now.
+    async fn reload(&mut self, server: &mut Server, old: &Options) -> Result<Options, String> {
+        if self.flags.config.is_none() {
+            let text = "can only reload config when a file is provided using -c or --config";
+            return Err(text.to_owned());
+        }
+        // Warnings of the file were for the start (observed on nats-server 2.15.1).
+        let (new, _) = options(self.flags).map_err(|text| text.trim_end().to_owned())?;
+        server.reconfigure(&new).await.map_err(|error| error.to_string())?;
+        for warning in &new.not_yet {
+            self.log.warn(format_args!("{warning}"));
+        }
+        self.move_files(server, old, &new);
+        let digest = &new.config_digest;
+        self.log.info(format_args!("Reloaded server configuration ({digest})"));
+        Ok(new)
+    }
+
+    /// Writes the pid and ports files where a reload wants them. The old pid file stays, as with
+    /// nats-server.
+    fn move_files(&mut self, server: &Server, old: &Options, new: &Options) {
+        if let Some(file) = new.pid_file.as_ref().filter(|_| old.pid_file != new.pid_file)
+            && let Err(why) = write_pid_file(file)
+        {
+            self.log.error(format_args!("Failed to write pidfile: {why}"));
+        }
+        if old.ports_file_dir == new.ports_file_dir {
+            return;
+        }
+        if let Some(ports) = self.ports.take() {
+            let path = ports.path().display().to_string();
+            if let Err(error) = ports.remove() {
+                let why = process::os_error(&error);
+                let text =
+                    format_args!("Error cleaning up ports file {path}: remove {path}: {why}");
+                self.log.error(text);
+            }
+        }
+        let Some(directory) = &new.ports_file_dir else { return };
+        let path = PortsFile::path_in(directory, Path::new(self.argv0));
+        let shown = path.display().to_string();
+        match PortsFile::write(path, &ports(server, new)) {
+            Ok(ports) => *self.ports = Some(ports),
+            Err(error) => {
+                let why = process::os_error(&error);
+                let text = format_args!("Error writing ports file ({shown}): open {shown}: {why}");
+                self.log.error(text);
             }
         }
     }
@@ -249,26 +325,5 @@ async fn leave(server: &mut Server, grace: Duration, total: Duration, log: &Logg
             closing();
             leaving.await;
         }
-    }
-}
-
-/// Reads the file again, under the same flags.
-fn reload(server: &Server, flags: &Flags, log: &Logger) {
-    let failed = |text: &str| {
-        log.error(format_args!("Failed to reload server configuration: {text}"));
-    };
-    if flags.config.is_none() {
-        return failed("can only reload config when a file is provided using -c or --config");
-    }
-    match options(flags) {
-        Ok(options) => match log.set_options(&options.log) {
-            Ok(()) => {
-                server.reconfigure(&options);
-                let digest = &options.config_digest;
-                log.info(format_args!("Reloaded server configuration ({digest})"));
-            }
-            Err(error) => failed(&error.to_string()),
-        },
-        Err(text) => failed(text.trim_end()),
     }
 }

@@ -6,13 +6,16 @@
 //! room on its own.
 
 mod gate;
+mod monitoring;
 mod passwords;
+mod placement;
+mod reload;
 mod shard_loop;
 mod status;
 mod ways;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
@@ -20,9 +23,13 @@ use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use self::gate::{Gate, GateKind};
+use self::gate::Gate;
+use self::monitoring::Monitoring;
+pub use self::monitoring::MonitoringError;
+use self::placement::Placement;
+pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
 pub use self::ways::warnings;
@@ -31,8 +38,7 @@ use crate::log::Logger;
 use crate::monitor::Monitor;
 use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
-use crate::net::ws::WsRules;
-use crate::options::{HandshakeFirst, Listen, Options, WebsocketOptions};
+use crate::options::{Listen, Options};
 use crate::process::{CpuMeter, cpu_time};
 
 /// Why a server did not start.
@@ -48,6 +54,12 @@ pub enum StartError {
         /// What the system said.
         error: ListenError,
     },
+    /// A WebSocket port cannot be listened on.
+    #[error("Unable to listen for websocket connections: {0}")]
+    Websocket(ListenError),
+    /// Monitoring cannot be served.
+    #[error("Can't start monitoring: {0}")]
+    Monitoring(#[from] MonitoringError),
     /// A `tls` block cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsConfigError),
@@ -59,9 +71,6 @@ pub enum StartError {
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
-    /// Options ask for something this version cannot do.
-    #[error("{0}")]
-    Unsupported(&'static str),
 }
 
 /// Makes a server out of [`Options`].
@@ -76,10 +85,15 @@ pub struct Server {
     address: SocketAddr,
     websocket_address: Option<SocketAddr>,
     http_address: Option<SocketAddr>,
-    info: ServerInfo,
     shared: Arc<Shared>,
     shards: Vec<ShardHandle>,
+    /// What the listeners ask of connections; a reload replaces it.
+    tcp_gate: watch::Sender<Arc<Gate>>,
+    websocket_gate: Option<watch::Sender<Arc<Gate>>>,
+    log: Logger,
     acceptors: Vec<tokio::task::JoinHandle<()>>,
+    /// The monitoring listener's certificate; a reload replaces it.
+    monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
     status: Arc<Status>,
 }
@@ -105,21 +119,9 @@ impl Server {
         self.http_address
     }
 
-    /// Puts limits, ways in and trace of `options` into force; listeners stay as they are.
-    pub fn reconfigure(&self, options: &Options) {
-        self.status.change(|changing| {
-            changing.options = options.clone();
-            changing.loaded = SystemTime::now();
-        });
-        let settings = Arc::new(settings(options));
-        for shard in &self.shards {
-            shard.send(Command::Reconfigure(settings.clone()));
-        }
-    }
-
     /// What the server says of itself.
-    pub fn info(&self) -> &ServerInfo {
-        &self.info
+    pub fn info(&self) -> Arc<ServerInfo> {
+        self.status.info()
     }
 
     /// Counters of all shards.
@@ -190,14 +192,25 @@ impl Builder {
     ///
     /// When the port cannot be listened on, or the system refuses threads or entropy.
     pub async fn start(self) -> Result<Server, StartError> {
-        let options = self.options;
+        let mut options = self.options;
         let log = self.log.unwrap_or_else(Logger::discard);
-        if options.https.is_some() {
-            return Err(StartError::Unsupported("https monitoring is not served yet: use http"));
-        }
-        let tls = options.tls.as_ref().map(TlsServer::from_options).transpose()?;
+        // The first that fails is named, so the order is nats-server's.
+        let monitoring = Monitoring::bind(&options)?;
+        let websocket =
+            options.websocket.as_ref().map(|ws| bind_websocket(&ws.listen)).transpose()?;
         let listener = bind(&options.listen)?;
         let address = listener.local_addr()?;
+        options.listen.port = address.port();
+        let websocket_address = websocket.as_ref().map(TcpListener::local_addr).transpose()?;
+        if let (Some(options), Some(address)) = (&mut options.websocket, websocket_address) {
+            options.listen.port = address.port();
+        }
+        let info = describe(&identity(&options), &options, address.port());
+        let (tcp_gate, gate) = watch::channel(Arc::new(Gate::tcp(&options, &info, &log)?));
+        let websocket_gates = match &options.websocket {
+            Some(ws) => Some(watch::channel(Arc::new(Gate::websocket(&options, ws, &info, &log)?))),
+            None => None,
+        };
         let count = match options.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -206,92 +219,51 @@ impl Builder {
         let settings = Arc::new(settings(&options));
         let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
-        let info = server_info(&options, address.port());
-        let mut acceptors = Vec::new();
-        let mut websocket_address = None;
-        if let Some(websocket) = &options.websocket {
-            let listener = bind(&websocket.listen)?;
-            websocket_address = Some(listener.local_addr()?);
-            let port = listener.local_addr()?.port();
-            let gate = websocket_gate(&options, websocket, &info, port, &log)?;
-            acceptors.push(tokio::spawn(accept(listener, senders.clone(), Arc::new(gate))));
+        let runtimes = shards.iter().map(ShardHandle::runtime);
+        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
+        let placement = Arc::new(Mutex::new(placement));
+        let place = (senders, placement);
+        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
+        let mut websocket_gate = None;
+        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
+            acceptors.push(tokio::spawn(accept(listener, place, gate)));
+            websocket_gate = Some(sender);
         }
-        let tcp = options.tls.as_ref();
-        let gate = Gate {
-            info: Arc::new(ServerInfo {
-                tls_required: tls.is_some() && !options.allow_non_tls,
-                tls_available: tls.is_some() && options.allow_non_tls,
-                tls_verify: tcp.is_some_and(|tls| tls.verify),
-                ..info.clone()
-            }),
-            tls,
-            kind: GateKind::Tcp {
-                handshake_first: tcp.map_or(HandshakeFirst::No, |tls| tls.handshake_first),
-                allow_non_tls: options.allow_non_tls,
-                proxied: options.proxy_protocol,
-            },
-            log: log.clone(),
-        };
-        acceptors.push(tokio::spawn(accept(listener, senders, Arc::new(gate))));
-        let (mut http_address, mut http_port, mut http) = (None, 0, None);
-        if let Some(listen) = &options.http {
-            let listener = bind(listen)?;
-            let address = listener.local_addr()?;
-            http_address = Some(address);
-            http_port = address.port();
-            http = Some(listener);
-        }
+        let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
             shared: shared.clone(),
-            info: info.clone(),
-            http_port,
+            monitoring_port: http_address.map_or(0, |address| address.port()),
             shards: count,
             started: (now, SystemTime::now()),
             changing: Mutex::new(Changing {
                 options: options.clone(),
+                info: Arc::new(info),
                 loaded: SystemTime::now(),
                 leaving: false,
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
-        let monitor = http.map(|listener| {
-            let monitor = Monitor::new(status.clone(), &options.http_base_path, log.clone());
-            tokio::spawn(Arc::new(monitor).serve(listener))
+        let monitoring_tls = monitoring.as_ref().and_then(|monitoring| monitoring.tls.clone());
+        let monitor = monitoring.map(|monitoring| {
+            let source = status.clone();
+            monitoring.serve(Monitor::new(source, &options.http_base_path, log.clone()))
         });
         Ok(Server {
             address,
             websocket_address,
             http_address,
-            info,
             shared,
             shards,
+            tcp_gate,
+            websocket_gate,
+            log,
             acceptors,
+            monitoring_tls,
             monitor,
             status,
         })
     }
-}
-
-fn websocket_gate(
-    options: &Options,
-    websocket: &WebsocketOptions,
-    info: &ServerInfo,
-    port: u16,
-    log: &Logger,
-) -> Result<Gate, StartError> {
-    let tls = websocket.tls.as_ref().map(TlsServer::from_options).transpose()?;
-    let rules = WsRules::from_options(websocket, false, options.limits.max_payload)
-        .map_err(|error| StartError::Origin(error.0))?;
-    let info = ServerInfo {
-        host: websocket.listen.host.clone(),
-        port,
-        tls_required: tls.is_some(),
-        tls_available: tls.is_some(),
-        ..info.clone()
-    };
-    let kind = GateKind::WebSocket { rules, timeout: websocket.handshake_timeout };
-    Ok(Gate { info: Arc::new(info), tls, kind, log: log.clone() })
 }
 
 fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
@@ -303,13 +275,16 @@ fn bind(listen: &Listen) -> Result<TcpListener, StartError> {
     Ok(TcpListener::from_std(bound)?)
 }
 
-/// Hands connections to the shards in turn.
+fn bind_websocket(listen: &Listen) -> Result<TcpListener, StartError> {
+    Ok(TcpListener::from_std(listen::bind(listen).map_err(StartError::Websocket)?)?)
+}
+
+/// Hands connections to shards.
 async fn accept(
     listener: TcpListener,
-    shards: Vec<mpsc::UnboundedSender<Command>>,
-    gate: Arc<Gate>,
+    (shards, placement): (Vec<mpsc::UnboundedSender<Command>>, Arc<Mutex<Placement>>),
+    gate: watch::Receiver<Arc<Gate>>,
 ) {
-    let mut next = 0;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
@@ -317,9 +292,11 @@ async fn accept(
                 let _ = prepare(&socket);
                 let peer = canonical(peer);
                 let Ok(socket) = socket.into_std() else { continue };
-                next = (next + 1) % shards.len().max(1);
-                if let Some(shard) = shards.get(next) {
-                    let gate = gate.clone();
+                let mut placement = placement.lock().unwrap_or_else(PoisonError::into_inner);
+                let shard = placement.next(Instant::now());
+                drop(placement);
+                if let Some(shard) = shards.get(shard) {
+                    let gate = gate.borrow().clone();
                     let _ = shard.send(Command::Connection { socket, peer, gate });
                 }
             }
@@ -347,23 +324,26 @@ fn settings(options: &Options) -> Settings {
     }
 }
 
-fn server_info(options: &Options, port: u16) -> ServerInfo {
+/// What stays the same while the server runs.
+fn identity(options: &Options) -> ServerInfo {
     let id = nkeys::KeyPair::new_server().public_key();
+    ServerInfo {
+        server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
+        server_id: id,
+        version: NATS_VERSION.to_owned(),
+        go: format!("nervure {}", env!("CARGO_PKG_VERSION")),
+        xkey: nkeys::XKey::new().public_key(),
+        ..ServerInfo::default()
+    }
+}
+
+/// What the server says of itself under these options, its client listener being on `port`.
+fn describe(identity: &ServerInfo, options: &Options, port: u16) -> ServerInfo {
     let (host, port) = match &options.client_advertise {
         Some(advertise) => {
             (advertise.host.clone(), if advertise.port == 0 { port } else { advertise.port })
         }
         None => (options.listen.host.clone(), port),
     };
-    ServerInfo {
-        server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
-        server_id: id,
-        version: NATS_VERSION.to_owned(),
-        go: format!("nervure {}", env!("CARGO_PKG_VERSION")),
-        host,
-        port,
-        headers: !options.no_header_support,
-        xkey: nkeys::XKey::new().public_key(),
-        ..ServerInfo::default()
-    }
+    ServerInfo { host, port, headers: !options.no_header_support, ..identity.clone() }
 }

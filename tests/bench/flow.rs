@@ -14,7 +14,7 @@ use crate::meter::{Meter, Times};
 use crate::peer::{PATIENCE, Peer, READ};
 use crate::sample::{Metric, Sample};
 use crate::servers::Running;
-use crate::stream::{Came, Messages, Repeating};
+use crate::stream::{Came, Counter, Messages};
 
 /// Bytes of a batch, unless one message is larger.
 pub(crate) const BATCH: usize = 64 << 10;
@@ -100,7 +100,7 @@ pub(crate) struct Subscriber {
     /// The connection.
     pub(crate) peer: Peer,
     /// What it expects.
-    pub(crate) counter: Repeating,
+    pub(crate) counter: Counter,
 }
 
 /// A load of publishers and subscribers.

@@ -26,8 +26,8 @@ pub(crate) fn start(contestant: &Contestant) -> Result<Sample> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("find a free port")?;
         let port = free.local_addr().doing("find a free port")?.port();
         drop(free);
-        let launch =
-            Launch::of(&contestant.program).flags(["-a", "127.0.0.1", "-p", &port.to_string()]);
+        let config = format!("listen: \"127.0.0.1:{port}\"\n{}", contestant.more());
+        let launch = Launch::of(&contestant.program).config(config);
         let began = Instant::now();
         let server = launch.start_unready();
         let socket = loop {

@@ -60,8 +60,8 @@ fn version(contestant: &Contestant) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Processors, memory and kernel.
-pub(crate) fn machine() -> Value {
+/// Processors, memory and kernel, and what else the machine does at the end.
+fn machine() -> Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let after = |text: &str, key: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(key));
@@ -72,6 +72,7 @@ pub(crate) fn machine() -> Value {
         "processor": after(&read("/proc/cpuinfo"), "model name"),
         "memory": after(&read("/proc/meminfo"), "MemTotal"),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "load_average": read("/proc/loadavg").trim(),
         "architecture": std::env::consts::ARCH,
     })
 }

@@ -4,10 +4,10 @@ use crate::error::Result;
 use crate::flow::{BATCH, Batch, Flow, Publisher, Subscriber};
 use crate::meter::Times;
 use crate::peer::{Door, Peer, Transport};
-use crate::sample::Sample;
+use crate::sample::{Metric, Sample};
 use crate::servers::{Contestant, World};
-use crate::stream::Repeating;
-use crate::{exchange, footprint};
+use crate::stream::{Counter, Repeating};
+use crate::{exchange, footprint, interest, paced};
 
 /// Deliveries of one batch at most, so that a batch to many does not fill their queues.
 const BATCH_DELIVERIES: usize = 65_536;
@@ -37,6 +37,17 @@ pub(crate) enum Work {
         /// With a fresh inbox each.
         old_style: bool,
     },
+    /// Many subscriptions of one client, see [`interest::subscriptions`].
+    Subscriptions {
+        /// How many.
+        count: u32,
+        /// Others come and go, as with [`Shape`].
+        churn: bool,
+    },
+    /// So many receiving connections, see [`interest::connections`].
+    Connections(u32),
+    /// So many percent of nats-server's maximum, see [`paced`].
+    Paced(u32),
     /// Idle connections, see [`footprint::idle`].
     Idle(usize),
     /// Starts, see [`footprint::start`].
@@ -74,6 +85,10 @@ const fn flow(publishers: usize, subscribers: usize, size: usize) -> Shape {
     Shape { publishers, subscribers, size, audience, headers: false, churn: false }
 }
 
+const fn subscriptions(count: u32) -> Work {
+    Work::Subscriptions { count, churn: false }
+}
+
 const fn load(name: &'static str, work: Work) -> Load {
     Load { name, transport: Transport::Plain, by_limit: true, work }
 }
@@ -109,12 +124,44 @@ pub(crate) const LOADS: &[Load] = &[
     beyond_limit("churn", Work::Flow(Shape { churn: true, ..flow(1, 1, 16) })),
     over(Transport::Tls, "tls-128B", Work::Flow(flow(1, 1, 128))),
     over(Transport::WebSocket, "websocket-128B", Work::Flow(flow(1, 1, 128))),
+    load("latency-10%", Work::Paced(10)),
+    load("latency-50%", Work::Paced(50)),
+    load("latency-80%", Work::Paced(80)),
+    beyond_limit("subs-1000", subscriptions(1_000)),
+    beyond_limit("subs-10000", subscriptions(10_000)),
+    beyond_limit("subs-100000", subscriptions(100_000)),
+    beyond_limit("subs-1000000", subscriptions(1_000_000)),
+    beyond_limit("churn-1000000", Work::Subscriptions { count: 1_000_000, churn: true }),
+    beyond_limit("conns-10", Work::Connections(10)),
+    beyond_limit("conns-1000", Work::Connections(1_000)),
+    beyond_limit("conns-10000", Work::Connections(10_000)),
     beyond_limit("idle-10000", Work::Idle(10_000)),
 ];
 
+/// The load whose rate on nats-server [`Work::Paced`] takes for its maximum.
+const MAXIMUM: Load = load("maximum", Work::Flow(flow(1, 1, 16)));
+
+/// How many 16-byte messages a second nats-server can, from one publisher to one subscriber.
+pub(crate) fn maximum(nats_server: &Contestant, times: Times) -> Result<f64> {
+    let sample = MAXIMUM.run(nats_server, times, 0.0)?;
+    Ok(sample.figure(Metric::Rate).unwrap_or_default())
+}
+
 impl Load {
+    /// Whether it needs nats-server's maximum.
+    pub(crate) fn is_paced(&self) -> bool {
+        matches!(self.work, Work::Paced(_))
+    }
+
     /// Runs once against a fresh process of this contestant.
-    pub(crate) fn run(&self, contestant: &Contestant, times: Times) -> Result<Sample> {
+    ///
+    /// `maximum` is how many messages a second nats-server can, for [`Work::Paced`].
+    pub(crate) fn run(
+        &self,
+        contestant: &Contestant,
+        times: Times,
+        maximum: f64,
+    ) -> Result<Sample> {
         match self.work {
             Work::Start => return footprint::start(contestant),
             Work::Program => return footprint::program(contestant),
@@ -127,6 +174,13 @@ impl Load {
             Work::Flow(shape) => shape.flow(&door)?.run(&server, times),
             Work::PingPong => exchange::ping_pong(&server, &door, times),
             Work::Requests { old_style } => exchange::requests(&server, &door, times, old_style),
+            Work::Subscriptions { count, churn } => {
+                interest::subscriptions(&server, &door, times, count, churn)
+            }
+            Work::Connections(count) => interest::connections(&server, &door, times, count),
+            Work::Paced(percent) => {
+                paced::paced(&server, &door, times, maximum * f64::from(percent) / 100.0)
+            }
             Work::Idle(connections) => footprint::idle(&server, &door, connections),
             Work::Start | Work::Program => Ok(Sample::default()),
         }
@@ -145,7 +199,7 @@ impl Shape {
             publishers.push(Publisher::new(Peer::connect(door)?, vec![batch]));
         }
         if self.churn {
-            publishers.push(Publisher::new(Peer::connect(door)?, churn(door.transport)).one_in(10));
+            publishers.push(churn(door)?);
         }
         // Subscriptions are in force for every publisher when they are confirmed, which
         // `subscriber` has waited for.
@@ -192,20 +246,76 @@ impl Shape {
         let queue = if self.audience == Audience::One { "workers " } else { "" };
         let mut peer = Peer::connect(door)?;
         peer.command(format!("SUB {subject} {queue}1\r\n").as_bytes())?;
-        Ok(Subscriber { peer, counter: Repeating::new(&expected) })
+        Ok(Subscriber { peer, counter: Counter::Repeating(Repeating::new(&expected)) })
     }
 }
 
-/// A hundred batches of a hundred subjects that nobody publishes to, one of ten a wildcard.
-fn churn(transport: Transport) -> Vec<Batch> {
+/// Subscribes and unsubscribes a fresh subject for every ten messages of the others: a hundred
+/// batches of a hundred subjects that nobody publishes to, one of ten a wildcard.
+pub(crate) fn churn(door: &Door) -> Result<Publisher> {
     let batch = |batch: usize| {
         let pair = |pair: usize| {
-            let (number, tail) =
-                (batch * 100 + pair, if pair.is_multiple_of(10) { "*" } else { "x" });
+            let number = batch * 100 + pair;
+            let tail = if pair.is_multiple_of(10) { "*" } else { "x" };
             format!("SUB _INBOX.churn.{number:06}.{tail} {number}\r\nUNSUB {number}\r\n")
         };
         let bytes: String = (0..100).map(pair).collect();
-        Batch { bytes: transport.frame(bytes.into_bytes()), messages: 100, deliveries: 0 }
+        Batch { bytes: door.transport.frame(bytes.into_bytes()), messages: 100, deliveries: 0 }
     };
-    (0..100).map(batch).collect()
+    Ok(Publisher::new(Peer::connect(door)?, (0..100).map(batch).collect()).one_in(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use harness::Program;
+
+    use super::*;
+    use crate::error::BenchError;
+
+    const TIMES: Times =
+        Times { warm: Duration::from_millis(20), measure: Duration::from_millis(50) };
+
+    fn under_test() -> Contestant {
+        Contestant::nats_server(Program::under_test().executable())
+    }
+
+    /// All that are quickly set up, over every transport.
+    #[test]
+    fn loads_lose_nothing_and_have_their_figures() {
+        let heavy = [
+            "churn-1000000",
+            "subs-1000000",
+            "subs-100000",
+            "conns-10000",
+            "idle-10000",
+            "conns-1000",
+        ];
+        for load in LOADS.iter().filter(|load| !heavy.contains(&load.name)) {
+            let sample = load.run(&under_test(), TIMES, 20_000.0);
+            let sample = sample.unwrap_or_else(|error| panic!("{}: {error}", load.name));
+            let cold = matches!(load.work, Work::Start | Work::Program | Work::Idle(_));
+            let figure = if cold {
+                sample.figures().first().map(|it| it.1)
+            } else {
+                sample.figure(Metric::Rate)
+            };
+            assert!(figure.is_some_and(|figure| figure > 0.0), "{}: {sample:?}", load.name);
+        }
+    }
+
+    #[test]
+    fn a_message_too_many_fails_the_run() {
+        let server = under_test().start(&World::of(Transport::Plain)).unwrap();
+        let door = server.door(Transport::Plain);
+        let shape = flow(1, 1, 16);
+        let batch = shape.batch(Transport::Plain, 0);
+        // One delivery less is expected than there is.
+        let batch = Batch { deliveries: batch.deliveries - 1, ..batch };
+        let publisher = Publisher::new(Peer::connect(&door).unwrap(), vec![batch]);
+        let subscriber = shape.subscriber(&door, 0).unwrap();
+        let outcome = Flow::new(vec![publisher], vec![subscriber]).unwrap().run(&server, TIMES);
+        assert!(matches!(outcome, Err(BenchError::Lost { .. })), "{outcome:?}");
+    }
 }

@@ -9,22 +9,26 @@
 //! it, so that one can see that it is not what was measured.
 //!
 //! - [`loads`]: the table of loads, what each sends
-//! - [`flow`], [`exchange`], [`footprint`]: how they are driven and measured
+//! - [`flow`], [`interest`], [`exchange`], [`paced`], [`footprint`]: how they are driven and measured
 //! - [`meter`]: the clocks of a run
 //! - [`servers`], [`forwarder`]: what is compared
 //! - [`peer`], [`websocket`], [`stream`], [`epoll`]: the generator's connections
-//! - [`report`], [`json`]: medians and tables
+//! - [`report`], [`goals`], [`json`], [`chart`]: medians, tables and files
 
+mod chart;
 mod epoll;
 mod error;
 mod exchange;
 mod flow;
 mod footprint;
 mod forwarder;
+mod goals;
+mod interest;
 mod json;
 mod loads;
 mod meter;
 mod options;
+mod paced;
 mod peer;
 mod report;
 mod sample;
@@ -33,9 +37,10 @@ mod stats;
 mod stream;
 mod websocket;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use error::{Doing, Result};
+use error::{BenchError, Doing, Result};
 use loads::{LOADS, Load};
 use options::{Options, USAGE};
 use report::Report;
@@ -72,17 +77,25 @@ fn run(options: &Options) -> Result<bool> {
     for contestant in &contestants {
         println!("{}: {}", contestant.name, contestant.program.display());
     }
+    let maximum = if chosen.iter().any(|load| load.is_paced()) {
+        let nats_server = contestants.iter().find(|it| it.name == servers::NATS_SERVER);
+        let nats_server = nats_server.ok_or_else(|| {
+            BenchError::Usage("latency loads need nats-server, whose maximum they share".to_owned())
+        })?;
+        loads::maximum(nats_server, options.times)?
+    } else {
+        0.0
+    };
+    warn_of_others();
     println!("{}", Report::heading());
     let mut report = Report::default();
     for load in &chosen {
-        compare(load, &contestants, options, &mut report);
+        compare(load, &contestants, options, maximum, &mut report);
         if let Some(block) = report.blocks.last() {
             print!("{}", block.lines());
         }
     }
-    if let Some(path) = &options.json {
-        json::write(path, options, &contestants, &report)?;
-    }
+    publish(options, &contestants, &report)?;
     let failures = report.failures();
     if failures > 0 {
         eprintln!("bench: {failures} runs failed");
@@ -90,8 +103,45 @@ fn run(options: &Options) -> Result<bool> {
     Ok(failures == 0)
 }
 
+/// Says that the machine does other work: then only CPU a message can be trusted.
+fn warn_of_others() {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split(' ').next().and_then(|load| load.parse::<f64>().ok());
+    if let Some(load) = load.filter(|load| *load > 1.0) {
+        println!("the machine is busy, load {load}: of the figures only CPU can be trusted");
+    }
+}
+
+/// The README's table on standard output, and the files that were asked for.
+fn publish(options: &Options, contestants: &[Contestant], report: &Report) -> Result<()> {
+    for contestant in contestants.iter().filter(|it| it.name.starts_with(servers::NERVURE)) {
+        println!("\n{}\n\n{}", contestant.name, goals::table(report, &contestant.name));
+    }
+    if let Some(path) = &options.json {
+        json::write(path, options, contestants, report)?;
+    }
+    let write = |path: &Path, svg: String| {
+        std::fs::write(path, svg).doing(&format!("write {}", path.display()))
+    };
+    if let Some(path) = &options.chart {
+        write(path, chart::comparison(report))?;
+    }
+    if let Some(path) = &options.growth_chart {
+        let none =
+            || BenchError::Usage("no loads that grow were run: add subs or conns".to_owned());
+        write(path, chart::growth(report).ok_or_else(none)?)?;
+    }
+    Ok(())
+}
+
 /// Runs a load in all rounds, turning the order of the contestants each time.
-fn compare(load: &Load, contestants: &[Contestant], options: &Options, report: &mut Report) {
+fn compare(
+    load: &Load,
+    contestants: &[Contestant],
+    options: &Options,
+    maximum: f64,
+    report: &mut Report,
+) {
     let able = |contestant: &&Contestant| load.by_limit || !contestant.is_limit();
     for round in 0..options.rounds {
         let mut order: Vec<&Contestant> = contestants.iter().filter(able).collect();
@@ -99,7 +149,8 @@ fn compare(load: &Load, contestants: &[Contestant], options: &Options, report: &
             order.reverse();
         }
         for contestant in order {
-            let outcome = load.run(contestant, options.times).map_err(|error| error.to_string());
+            let outcome = load.run(contestant, options.times, maximum);
+            let outcome = outcome.map_err(|error| error.to_string());
             report.add(load.name, &contestant.name, outcome);
         }
     }

@@ -23,6 +23,8 @@ usage: bench [OPTIONS] [LOAD...]
                         nervure (default: 0)
   --only NAME,NAME      only these of nats-server, nervure, forwarder
   --json FILE           write all figures
+  --chart FILE          draw the comparison as SVG
+  --growth-chart FILE   draw the loads that grow (subs, conns) as SVG
 ";
 
 /// What is to be run.
@@ -46,6 +48,10 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Where figures go.
     pub(crate) json: Option<PathBuf>,
+    /// Where the chart goes.
+    pub(crate) chart: Option<PathBuf>,
+    /// Where the chart of growing loads goes.
+    pub(crate) growth_chart: Option<PathBuf>,
     /// `--help`.
     pub(crate) help: bool,
 }
@@ -69,6 +75,8 @@ impl Default for Options {
             shards: vec![0],
             only: Vec::new(),
             json: None,
+            chart: None,
+            growth_chart: None,
             help: false,
         }
     }
@@ -90,6 +98,8 @@ impl Options {
                 "--nats-server" => options.nats_server = Some(value()?.into()),
                 "--nervure" => options.nervure = Some(value()?.into()),
                 "--json" => options.json = Some(value()?.into()),
+                "--chart" => options.chart = Some(value()?.into()),
+                "--growth-chart" => options.growth_chart = Some(value()?.into()),
                 "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
                 "--shards" => {
                     let value = value()?;

@@ -70,6 +70,11 @@ const COLUMNS: &[(Metric, &str, bool)] = &[
 ];
 
 impl Report {
+    /// What this load showed.
+    pub(crate) fn block(&self, load: &str) -> Option<&Block> {
+        self.blocks.iter().find(|block| block.load == load)
+    }
+
     /// Adds what a run gave.
     pub(crate) fn add(&mut self, load: &str, contestant: &str, outcome: Result<Sample, String>) {
         if self.blocks.last().is_none_or(|block| block.load != load) {

@@ -19,6 +19,8 @@ pub(crate) enum Metric {
     Resident,
     /// Subscriptions, or SUB and UNSUB pairs, a second.
     Subscribing,
+    /// Resident memory that a subscription adds, in bytes.
+    PerSubscription,
     /// Resident memory that an idle connection adds, in bytes.
     PerConnection,
     /// From the start of the process to the first accepted connection's INFO, in milliseconds.
@@ -39,6 +41,7 @@ impl Metric {
             Self::P999 => "p99_9_us",
             Self::Resident => "resident_mib",
             Self::Subscribing => "subscribes_per_s",
+            Self::PerSubscription => "bytes_per_subscription",
             Self::PerConnection => "bytes_per_connection",
             Self::Start => "start_ms",
             Self::Program => "program_mib",
@@ -66,6 +69,11 @@ impl Sample {
     /// All figures.
     pub(crate) fn figures(&self) -> &[(Metric, f64)] {
         &self.figures
+    }
+
+    /// One figure.
+    pub(crate) fn figure(&self, metric: Metric) -> Option<f64> {
+        self.figures.iter().find(|(name, _)| *name == metric).map(|(_, figure)| *figure)
     }
 
     /// Adds median, 99th and 99.9th percentile.

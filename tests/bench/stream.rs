@@ -57,7 +57,16 @@ pub(crate) struct Repeating {
 impl Repeating {
     /// `message` is the whole of it: line, payload and CR LF.
     pub(crate) fn new(message: &[u8]) -> Self {
-        let times = (STRIDE / message.len().max(1)).max(1);
+        Self::strided(message, STRIDE)
+    }
+
+    /// For one of very many streams, where a long stride would take too much memory.
+    pub(crate) fn short(message: &[u8]) -> Self {
+        Self::strided(message, 0)
+    }
+
+    fn strided(message: &[u8], stride: usize) -> Self {
+        let times = (stride / message.len().max(1)).max(1);
         Self { expected: message.repeat(times), length: message.len(), at: 0, line: Vec::new() }
     }
 
@@ -189,6 +198,25 @@ fn arguments(line: &[u8]) -> Option<(&[u8], &[u8], usize)> {
     };
     let size = str::from_utf8(words.get(count - 1)?).ok()?.parse().ok()?;
     Some((words[1], reply, size))
+}
+
+/// Either kind of stream, when only the number counts.
+#[derive(Debug)]
+pub(crate) enum Counter {
+    /// One message repeated.
+    Repeating(Repeating),
+    /// Whatever messages.
+    Any(Messages),
+}
+
+impl Counter {
+    /// Counts the next bytes of the stream.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Came> {
+        match self {
+            Self::Repeating(stream) => stream.take(bytes),
+            Self::Any(stream) => stream.take(bytes, |_| Ok(())),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod matching;
 mod modes;
 mod publish;
 mod queues;
+mod readme;
 mod responders;
 mod slow;
 mod subscribe;

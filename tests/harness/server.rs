@@ -180,7 +180,9 @@ impl Server {
             let line = lines.iter().take(until).find(|line| line.contains(text))?;
             line.rsplit_once(':')?.1.trim().parse().ok()
         };
-        self.monitoring_port = said("Starting http monitor on").unwrap_or_default();
+        let monitoring =
+            said("Starting http monitor on").or_else(|| said("Starting https monitor on"));
+        self.monitoring_port = monitoring.unwrap_or_default();
         self.port = said("Listening for client connections on").unwrap_or_else(|| {
             panic!("no client listener before `Server is ready`; its log:\n{}", self.log())
         });

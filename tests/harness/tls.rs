@@ -36,6 +36,15 @@ pub struct ClientCertificate {
 }
 
 impl Certificates {
+    /// Puts the certificate and key of `new` where these are.
+    pub fn replace(&self, new: &Self) {
+        for (from, to) in
+            [(&new.server_cert, &self.server_cert), (&new.server_key, &self.server_key)]
+        {
+            std::fs::copy(from, to).expect("files can be copied");
+        }
+    }
+
     /// Makes new ones.
     ///
     /// # Panics

@@ -35,11 +35,10 @@ fn ports_file(directory: &Path, name: &str, pid: u32) -> PathBuf {
     directory.join(format!("{name}_{pid}.ports"))
 }
 
-fn own_name() -> &'static str {
-    match Program::under_test() {
-        Program::Nervure => "nervure",
-        Program::NatsServer => "nats-server",
-    }
+/// What the program under test is run as.
+fn own_name() -> String {
+    let program = Program::under_test().executable();
+    text(Path::new(program.file_name().unwrap_or_default()))
 }
 
 #[test]
@@ -49,7 +48,7 @@ fn the_ports_file_lists_listeners_and_goes_with_an_orderly_end() {
         let launch = Launch::new().monitoring();
         let directory = harness::Scratch::new();
         let server = launch.flags(["--ports_file_dir", &text(directory.path())]).start();
-        let file = ports_file(directory.path(), own_name(), server.pid());
+        let file = ports_file(directory.path(), &own_name(), server.pid());
         let found = eventually("the ports file is whole", || {
             content(&file).filter(|text| text.ends_with('}'))
         });
@@ -68,7 +67,7 @@ fn a_wildcard_listener_lists_an_ipv4_address_first() {
     let directory = harness::Scratch::new();
     let flags = ["-p", "-1", "--ports_file_dir", &text(directory.path())];
     let server = Launch::bare().flags(flags).start();
-    let file = ports_file(directory.path(), own_name(), server.pid());
+    let file = ports_file(directory.path(), &own_name(), server.pid());
     let found =
         eventually("the ports file is whole", || content(&file).filter(|text| text.ends_with('}')));
     let expected = format!("{{\"nats\":[\"nats://127.0.0.1:{}\"", server.port());
@@ -81,7 +80,7 @@ fn with_tls_the_ports_file_says_so() {
     let directory = harness::Scratch::new();
     let flags = ["--ports_file_dir", &text(directory.path())];
     let server = Launch::new().flags(flags).config(certificates.block("")).start();
-    let file = ports_file(directory.path(), own_name(), server.pid());
+    let file = ports_file(directory.path(), &own_name(), server.pid());
     let found =
         eventually("the ports file is whole", || content(&file).filter(|text| text.ends_with('}')));
     assert_eq!(found, format!("{{\"nats\":[\"tls://127.0.0.1:{}\"]}}", server.port()));

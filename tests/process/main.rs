@@ -11,9 +11,13 @@
 mod check;
 mod command_line;
 mod files;
+mod handshakes;
+mod https;
 mod lame_duck;
 mod proxy;
 mod reload;
+mod reload_tls;
+mod reload_users;
 mod signals;
 mod startup;
 mod trace;

@@ -82,6 +82,23 @@ fn a_delivery_is_shown_with_its_receiver_and_what_that_one_gets() {
 }
 
 #[test]
+fn what_a_client_calls_itself_cannot_break_out_of_its_line() {
+    let server = Launch::new().flags(["-V"]).start();
+    for (members, label) in [
+        (
+            r#""name":"a\nb\"c","lang":"l","version":"1","user":"x\ny""#,
+            r#""v1:l:a\nb\"c" - "$G/user:x\ny""#,
+        ),
+        (r#""nkey":"U\n","user":"u""#, r#""$G/nkey:U\n""#),
+        (r#""auth_token":"hush""#, r#""$G/token""#),
+    ] {
+        let session = server.client(members);
+        let found = traced(&server, cid(session.info()), "[PONG]");
+        assert_eq!(found.last(), Some(&format!("{label} - ->> [PONG]")));
+    }
+}
+
+#[test]
 fn payloads_are_cut_or_reduced_to_their_headers() {
     let hpub = "HPUB foo 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\nPUB foo 2\r\nhi\r\nPING\r\n";
     for (config, expected) in [

@@ -21,7 +21,7 @@ use crate::id::LinkId;
 use crate::outbound::Outbound;
 use crate::settings::Settings;
 use crate::time::Time;
-use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo};
+use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo, quote};
 
 /// How a peer's bytes travel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -289,19 +289,26 @@ impl Link {
             let parts = [version.as_str(), &*options.lang, &*options.name];
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             if !parts.is_empty() {
-                let _ = write!(label, " - \"{}\"", parts.join(":"));
+                let _ = write!(label, " - {}", quote(parts.join(":").as_bytes()));
             }
-            let _ = match &self.identity {
-                Identity::Anonymous if options.user.is_empty() => Ok(()),
-                // Nobody asked for it, but it tells connections apart.
-                Identity::Anonymous => write!(label, " - \"$G/user:{}\"", options.user),
+            let who = match &self.identity {
                 Identity::User(user) => {
                     let kind =
                         if matches!(user.login, Login::Nkey { .. }) { "nkey" } else { "user" };
-                    write!(label, " - \"$G/{kind}:{}\"", user.name())
+                    format!("$G/{kind}:{}", user.name())
                 }
-                Identity::Token(_) => write!(label, " - \"$G/token\""),
+                Identity::Token(_) => "$G/token".to_owned(),
+                // Nobody asked for it, but it tells connections apart.
+                Identity::Anonymous if !options.nkey.is_empty() => {
+                    format!("$G/nkey:{}", options.nkey)
+                }
+                Identity::Anonymous if !options.user.is_empty() => {
+                    format!("$G/user:{}", options.user)
+                }
+                Identity::Anonymous if !options.auth_token.is_empty() => "$G/token".to_owned(),
+                Identity::Anonymous => return label,
             };
+            let _ = write!(label, " - {}", quote(who.as_bytes()));
         }
         label
     }

@@ -138,10 +138,18 @@ impl Shard {
             id,
             ..
         } = self;
+        // A queue message that was handed on may come back to its publisher's shard.
+        let deaf = match routed.from {
+            (shard, from) if shard == *id => links
+                .at(from.slot)
+                .filter(|link| link.id == from && !link.flags.echo)
+                .map_or(NOBODY, |_| from.slot),
+            _ => NOBODY,
+        };
         let plan = cache.plan(&shared.interest, message.subject);
         let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
         let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
-        let mut delivery = Delivery::new(means, NOBODY, message);
+        let mut delivery = Delivery::new(means, deaf, message);
         if routed.plain {
             let mut taken = 0;
             for &sub in &plan.local {

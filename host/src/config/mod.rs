@@ -1,7 +1,7 @@
 //! The configuration file: NATS's own language, and what its keys mean.
 //!
-//! A file's way: [`lexer`] (characters) → [`parser`] (tree of [`Value`]s, with includes and
-//! variables resolved) → [`digest`] (what `-t` prints) → [`keys`] (tree to [`Options`]) →
+//! A file's way: `lexer` (characters) → `parser` (tree of [`Value`]s, with includes and
+//! variables resolved) → [`digest`] (what `-t` prints) → `keys` (tree to [`Options`]) →
 //! [`validate`] (what `-t` does not check). Reference: config-and-operations sections 1 and 2.
 //!
 //! Files are not trusted: depth ([`MAX_DEPTH`], [`MAX_INCLUDES`]) and growth by variables and

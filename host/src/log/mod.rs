@@ -169,35 +169,31 @@ impl Logger {
         }))
     }
 
-    /// Takes on new options while running (a reload): levels, form and destination.
+    /// Takes on new options while running: levels, form and destination.
     ///
     /// # Errors
     /// When a new file cannot be opened; nothing is changed then.
     pub fn set_options(&self, options: &LogOptions) -> Result<(), OpenError> {
-        let mut state = self.lock();
-        let file_now = match &state.sink {
+        self.prepare(options)?.commit();
+        Ok(())
+    }
+
+    /// The first half of [`Logger::set_options`], all of it that can fail: a reload still has
+    /// lines for the old destination.
+    ///
+    /// # Errors
+    /// When a new file cannot be opened.
+    pub fn prepare<'l>(&'l self, options: &'l LogOptions) -> Result<Prepared<'l>, OpenError> {
+        let file_now = match &self.lock().sink {
             Sink::File(file) => Some(file.path().to_owned()),
             _ => None,
         };
-        match &options.file {
-            Some(path) if file_now.as_ref() == Some(path) => {
-                if let Sink::File(file) = &mut state.sink {
-                    file.set_limits(options.size_limit, options.max_num);
-                }
-            }
-            Some(path) => {
-                state.sink = open_file(path, options)?;
-                state.colour = false;
-            }
-            None if file_now.is_some() => (state.sink, state.colour) = stderr_sink(),
-            None => {}
-        }
-        state.logtime = options.logtime;
-        state.stamp = Stamp::new(options.logtime_utc);
-        drop(state);
-        self.0.debug.store(options.debug, Ordering::Relaxed);
-        self.0.trace.store(options.trace, Ordering::Relaxed);
-        Ok(())
+        let sink = match &options.file {
+            Some(path) if file_now.as_ref() == Some(path) => None,
+            Some(path) => Some((open_file(path, options)?, false)),
+            None => file_now.map(|_| stderr_sink()),
+        };
+        Ok(Prepared { logger: self, options, sink })
     }
 
     /// Closes and opens the log file again, for whoever renamed it (SIGUSR1, `--signal reopen`),
@@ -293,6 +289,39 @@ impl Logger {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Options that a log is ready to take on.
+#[must_use]
+pub struct Prepared<'l> {
+    logger: &'l Logger,
+    options: &'l LogOptions,
+    /// Another destination, and whether it takes colours.
+    sink: Option<(Sink, bool)>,
+}
+
+impl Prepared<'_> {
+    /// From now on the log follows them.
+    pub fn commit(self) {
+        let Self { logger: Logger(shared), options, sink } = self;
+        let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match (sink, &mut state.sink) {
+            (Some(sink), _) => (state.sink, state.colour) = sink,
+            (None, Sink::File(file)) => file.set_limits(options.size_limit, options.max_num),
+            (None, _) => {}
+        }
+        state.logtime = options.logtime;
+        state.stamp = Stamp::new(options.logtime_utc);
+        drop(state);
+        shared.debug.store(options.debug, Ordering::Relaxed);
+        shared.trace.store(options.trace, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Prepared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("options", self.options).finish_non_exhaustive()
     }
 }
 

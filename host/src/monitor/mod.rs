@@ -5,8 +5,7 @@
 //!
 //! The protocol is HTTP/1.1 without bodies worth reading, so it is written by hand over
 //! `httparse` (module `http`); hyper and what it needs would add some 400 KB to the binary. The
-//! connection is any stream, so that TLS is the caller's: hand [`Monitor::serve_connection`]
-//! whatever came out of the handshake.
+//! connection is any stream, so that it does not know of TLS.
 //!
 //! So far there are the index, `/varz` and `/healthz`. nats-server's other endpoints (`/connz`,
 //! `/subsz`, `/jsz` ...) belong to later versions and answer 404, as every unknown path does; the
@@ -22,13 +21,14 @@ mod varz;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 
 pub use health::Health;
 use http::{Connection, Request, Response};
@@ -36,13 +36,15 @@ pub use varz::{DiskIoWaitStats, Empty, PerLinkKind, Timestamp, Varz, WebsocketVa
 
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;
+use crate::net::https::{self, ConnStream};
+use crate::net::listen::canonical;
+use crate::net::tls::{TlsAcceptError, TlsServer};
 
 /// Connections served at once; more wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 512;
 
-/// What a plain HTTP client is told on the HTTPS port, before it is hung up on.
-pub const PLAIN_HTTP_ON_TLS_PORT: &[u8] =
-    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+/// How long a TLS handshake may take (observed on nats-server 2.15.1).
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the numbers come from.
 pub trait StatusSource: Send + Sync + 'static {
@@ -111,23 +113,49 @@ impl Monitor {
         }
     }
 
-    /// Accepts and serves connections until the future is dropped. Connections that are served
-    /// by then go on in tasks of their own until their peers leave or the runtime ends.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+    /// Accepts and serves connections, over TLS as `tls` has it at the time, until the future is dropped.
+    /// Connections that are served by then go on in tasks of their own until their peers leave or
+    /// the runtime ends.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: Option<watch::Receiver<Arc<TlsServer>>>,
+    ) {
         loop {
             // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let monitor = Arc::clone(&self);
+                    let tls = tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
                     tokio::spawn(async move {
                         // How a monitoring connection ends is nobody's concern.
-                        let _ = monitor.serve_connection(stream).await;
+                        let _ = match tls {
+                            None => monitor.serve_connection(stream).await,
+                            Some(tls) => monitor.serve_secure(stream, canonical(peer), &tls).await,
+                        };
                         drop(permit);
                     });
                 }
                 // Out of descriptors, usually. Trying again at once would spin.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn serve_secure(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: &TlsServer,
+    ) -> io::Result<()> {
+        let accepted = tokio::time::timeout(HANDSHAKE_TIMEOUT, https::accept(stream, tls)).await;
+        match accepted.unwrap_or(Err(TlsAcceptError::Timeout.into())) {
+            Ok(conn) => self.serve_connection(ConnStream::new(conn)).await,
+            Err(error) => {
+                let text = format_args!("monitoring: TLS handshake error from {peer}: {error}");
+                self.logger.error(text);
+                Ok(())
             }
         }
     }

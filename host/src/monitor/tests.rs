@@ -118,7 +118,7 @@ const BUSY: &str = include_str!("tests/varz-configured.json");
 /// What a fresh monitor with this base answers to these bytes; whether the connection stayed
 /// open is the last word.
 struct Site {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     source: Arc<Fixed>,
     log: io::PipeReader,
     logger: Logger,
@@ -133,7 +133,7 @@ impl Site {
         let monitor = Monitor::new(Arc::clone(&source) as _, base, logger.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(Arc::new(monitor).serve(listener));
+        tokio::spawn(Arc::new(monitor).serve(listener, None));
         Self { address, source, log, logger }
     }
 

@@ -161,8 +161,15 @@ impl Conn {
     /// See [`ReadError`]. On TLS, a `scratch` below [`MIN_TLS_SCRATCH`] may be refused as
     /// [`io::ErrorKind::InvalidInput`].
     pub fn try_read<'s>(&mut self, scratch: &'s mut [u8]) -> Result<Incoming<'s>, ReadError> {
+        let room = scratch.len();
         let range = match &mut self.layers {
-            None => lower::read_tcp(&self.socket, scratch),
+            None => lower::read_tcp(&self.socket, scratch).inspect(|read| {
+                if let RawRead::Bytes(range) = read
+                    && range.end < room
+                {
+                    lower::forget_readiness(&self.socket);
+                }
+            }),
             Some(layers) => match layers.read(&self.socket, scratch) {
                 Ok(raw) => Ok(raw),
                 Err(error) => return Err(error),

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::Range;
 
 use rustls::ServerConnection;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Room kept in front of what is read from the socket, so that plaintext can be put there.
@@ -67,6 +68,14 @@ pub(super) fn read_tcp(socket: &TcpStream, scratch: &mut [u8]) -> Result<RawRead
             Err(error) => Err(RawError::Io(error)),
         };
     }
+}
+
+/// After a read that did not fill its buffer: the socket is empty, and says so when that changes.
+/// Asking it once more before going to sleep would be a system call for nothing.
+pub(super) fn forget_readiness(socket: &TcpStream) {
+    let empty = || Err::<(), _>(ErrorKind::WouldBlock.into());
+    // Answers what `empty` answered.
+    let _ = socket.try_io(Interest::READABLE, empty);
 }
 
 /// Reads at most once from the socket, in one large piece, and decrypts it into the front of

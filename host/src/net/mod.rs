@@ -15,6 +15,7 @@ pub mod conn;
 #[cfg(test)]
 mod conn_tests;
 mod errno;
+pub mod https;
 pub mod listen;
 mod lower;
 pub mod proxy;

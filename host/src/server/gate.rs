@@ -12,13 +12,16 @@ use nervure_core::wire::ServerInfo;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpStream;
 
+use super::StartError;
 use crate::log::Logger;
 use crate::net::Conn;
 use crate::net::listen::canonical;
 use crate::net::proxy::{self, read_preamble};
-use crate::net::tls::{TlsServer, accept_tls, peek_is_tls, peer_certificate, speaks_first};
-use crate::net::ws::{self, PathKind, WsRules};
-use crate::options::HandshakeFirst;
+use crate::net::tls::{
+    TlsAcceptError, TlsServer, accept_tls, peek_is_tls, peer_certificate, speaks_first,
+};
+use crate::net::ws::{self, PathKind, RefusalReason, UpgradeInfo, WsAcceptError, WsRules};
+use crate::options::{HandshakeFirst, Options, WebsocketOptions};
 
 /// What one listener asks of its connections.
 pub(super) struct Gate {
@@ -41,6 +44,19 @@ pub(super) enum Entry {
     InfoFirst(Conn, Endpoint),
 }
 
+/// Why a connection that has its INFO has to end.
+pub(super) struct Rejected {
+    pub(super) reason: CloseReason,
+    /// What went wrong with TLS, for the log.
+    pub(super) tls: Option<TlsAcceptError>,
+}
+
+impl From<CloseReason> for Rejected {
+    fn from(reason: CloseReason) -> Self {
+        Self { reason, tls: None }
+    }
+}
+
 /// What a connection may have to sign. `None` without entropy: then nobody gets in, for who signs
 /// something known lets others in.
 fn fresh_nonce() -> Option<Nonce> {
@@ -50,6 +66,52 @@ fn fresh_nonce() -> Option<Nonce> {
 }
 
 impl Gate {
+    /// The client listener's. Reads the certificates.
+    pub(super) fn tcp(
+        options: &Options,
+        info: &ServerInfo,
+        log: &Logger,
+    ) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref();
+        let (on, mixed) = (tls.is_some(), options.allow_non_tls);
+        Ok(Self {
+            info: Arc::new(ServerInfo {
+                tls_required: on && !mixed,
+                tls_available: on && mixed,
+                tls_verify: tls.is_some_and(|tls| tls.verify),
+                ..info.clone()
+            }),
+            tls: tls.map(TlsServer::from_options).transpose()?,
+            kind: GateKind::Tcp {
+                handshake_first: tls.map_or(HandshakeFirst::No, |tls| tls.handshake_first),
+                allow_non_tls: mixed,
+                proxied: options.proxy_protocol,
+            },
+            log: log.clone(),
+        })
+    }
+
+    /// The WebSocket listener's; its port is that of `websocket`. Reads the certificates.
+    pub(super) fn websocket(
+        options: &Options,
+        websocket: &WebsocketOptions,
+        info: &ServerInfo,
+        log: &Logger,
+    ) -> Result<Self, StartError> {
+        let tls = websocket.tls.as_ref().map(TlsServer::from_options).transpose()?;
+        let rules = WsRules::from_options(websocket, false, options.limits.max_payload)
+            .map_err(|error| StartError::Origin(error.0))?;
+        let info = ServerInfo {
+            host: websocket.listen.host.clone(),
+            port: websocket.listen.port,
+            tls_required: tls.is_some(),
+            tls_available: tls.is_some(),
+            ..info.clone()
+        };
+        let kind = GateKind::WebSocket { rules, timeout: websocket.handshake_timeout };
+        Ok(Self { info: Arc::new(info), tls, kind, log: log.clone() })
+    }
+
     fn endpoint(&self, peer: SocketAddr, transport: Transport) -> Option<Endpoint> {
         Some(Endpoint {
             peer,
@@ -69,8 +131,7 @@ impl Gate {
     pub(super) async fn enter(&self, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
         match &self.kind {
             GateKind::WebSocket { rules, timeout } => {
-                let (conn, info) =
-                    ws::accept(socket, self.tls.as_deref(), rules, *timeout, |_| {}).await.ok()?;
+                let (conn, info) = self.upgrade(socket, peer, rules, *timeout).await?;
                 if info.kind == PathKind::Leaf {
                     return None;
                 }
@@ -98,10 +159,18 @@ impl Gate {
                     };
                     if first {
                         let origin = self.origin(&socket, peer).await?;
-                        let (socket, session) = accept_tls(socket, tls, None).await.ok()?;
-                        let certificate = peer_certificate(&session);
-                        let endpoint = Endpoint { origin, certificate, ..endpoint };
-                        return Some(Entry::Ready(Conn::tls(socket, session), endpoint));
+                        return match accept_tls(socket, tls, None).await {
+                            Ok((socket, session)) => {
+                                let certificate = peer_certificate(&session);
+                                let endpoint = Endpoint { origin, certificate, ..endpoint };
+                                Some(Entry::Ready(Conn::tls(socket, session), endpoint))
+                            }
+                            Err(error) => {
+                                self.log
+                                    .error(format_args!("{peer} - TLS handshake error: {error}"));
+                                None
+                            }
+                        };
                     }
                 } else if !proxied {
                     return Some(Entry::Ready(Conn::tcp(socket), endpoint));
@@ -122,14 +191,44 @@ impl Gate {
         &self,
         conn: Conn,
         peer: SocketAddr,
-    ) -> Result<(Conn, Origin), CloseReason> {
-        let socket = conn.into_socket().map_err(|_layered| CloseReason::TlsHandshakeError)?;
-        let origin = self.origin(&socket, peer).await.ok_or(CloseReason::ProtocolViolation)?;
-        let conn = match &self.tls {
-            Some(tls) => self.secure(socket, tls).await.ok_or(CloseReason::TlsHandshakeError)?,
-            None => Conn::tcp(socket),
+    ) -> Result<(Conn, Origin), Rejected> {
+        let Ok(socket) = conn.into_socket() else {
+            return Err(CloseReason::TlsHandshakeError.into());
         };
-        Ok((conn, origin))
+        let Some(origin) = self.origin(&socket, peer).await else {
+            return Err(CloseReason::ProtocolViolation.into());
+        };
+        let Some(tls) = &self.tls else { return Ok((Conn::tcp(socket), origin)) };
+        match self.secure(socket, tls).await {
+            Ok(conn) => Ok((conn, origin)),
+            // Clients that do not know of TLS are no news.
+            Err(TlsAcceptError::NotTls) => Err(CloseReason::TlsHandshakeError.into()),
+            Err(error) => {
+                Err(Rejected { reason: CloseReason::TlsHandshakeError, tls: Some(error) })
+            }
+        }
+    }
+
+    /// TLS and upgrade of a WebSocket, with what the log says when they fail.
+    async fn upgrade(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        rules: &WsRules,
+        timeout: Option<Duration>,
+    ) -> Option<(Conn, UpgradeInfo)> {
+        let refused = |reason: &RefusalReason| {
+            self.log.error(format_args!("{peer} - websocket handshake error: {reason}"));
+        };
+        match ws::accept(socket, self.tls.as_deref(), rules, timeout, refused).await {
+            Ok(accepted) => Some(accepted),
+            Err(WsAcceptError::Tls(error)) => {
+                let text = format_args!("websocket: TLS handshake error from {peer}: {error}");
+                self.log.error(text);
+                None
+            }
+            Err(_told_or_gone) => None,
+        }
     }
 
     /// Reads the PROXY preamble where one is expected. `None`: it is broken, and the log says how.
@@ -149,16 +248,16 @@ impl Gate {
     }
 
     /// Shakes hands, unless plain clients are welcome and this is one.
-    async fn secure(&self, socket: TcpStream, tls: &TlsServer) -> Option<Conn> {
+    async fn secure(&self, socket: TcpStream, tls: &TlsServer) -> Result<Conn, TlsAcceptError> {
         let mixed = matches!(self.kind, GateKind::Tcp { allow_non_tls: true, .. });
         if mixed {
             let is_tls = tokio::time::timeout(tls.timeout(), peek_is_tls(&socket)).await;
             // Silence past the timeout is a plain client that has nothing to say yet.
             if !matches!(is_tls, Ok(Ok(true))) {
-                return Some(Conn::tcp(socket));
+                return Ok(Conn::tcp(socket));
             }
         }
-        let (socket, session) = accept_tls(socket, tls, None).await.ok()?;
-        Some(Conn::tls(socket, session))
+        let (socket, session) = accept_tls(socket, tls, None).await?;
+        Ok(Conn::tls(socket, session))
     }
 }

@@ -16,12 +16,12 @@ use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::gate::{Entry, Gate};
+use super::gate::{Entry, Gate, Rejected};
 use super::passwords::Passwords;
 use crate::log::{Level, Logger};
-use crate::net::tls::peer_certificate;
+use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
 
@@ -45,8 +45,9 @@ pub(super) enum Command {
     Wake,
     /// What the shard asked is found out.
     Answer(CallId, Answer),
-    /// Another configuration is in force.
-    Reconfigure(Arc<Settings>),
+    /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
+    /// certificates.
+    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -57,6 +58,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct ShardHandle {
     sender: mpsc::UnboundedSender<Command>,
+    runtime: tokio::runtime::RuntimeMetrics,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -68,6 +70,11 @@ impl ShardHandle {
 
     pub(super) fn sender(&self) -> mpsc::UnboundedSender<Command> {
         self.sender.clone()
+    }
+
+    /// How its thread spends its time.
+    pub(super) fn runtime(&self) -> tokio::runtime::RuntimeMetrics {
+        self.runtime.clone()
     }
 
     pub(super) fn join(self) {
@@ -99,6 +106,7 @@ pub(super) fn spawn(
             start,
             log,
         };
+        let metrics = runtime.metrics();
         let seed = u64::from_ne_bytes(
             ring::rand::generate(&entropy)
                 .map_err(|_| std::io::Error::other("no entropy"))?
@@ -110,7 +118,7 @@ pub(super) fn spawn(
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, Driver::new(shard, around).run(commands));
             })?;
-        handles.push(ShardHandle { sender: senders[number].clone(), thread });
+        handles.push(ShardHandle { sender: senders[number].clone(), runtime: metrics, thread });
     }
     Ok(handles)
 }
@@ -236,13 +244,38 @@ impl Driver {
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Reconfigure(settings) => {
+            Command::Reconfigure { settings, pins, done } => {
+                if let Some(tls) = pins {
+                    self.close_unpinned(&tls);
+                }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
+                // Whoever asked may be gone.
+                let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
                 tokio::task::spawn_local(self.clone().enter(socket, peer, gate));
             }
             Command::Shutdown => {}
+        }
+    }
+
+    /// Closes TLS clients whose certificate is not pinned. WebSocket ones have pins of their own,
+    /// which do not change.
+    fn close_unpinned(&self, tls: &TlsServer) {
+        let mut closed = 0;
+        for (_, connection) in self.connections.borrow().iter().flatten() {
+            let conn = connection.conn.borrow();
+            let client = conn.as_ref().filter(|conn| !conn.is_websocket());
+            if client.and_then(Conn::tls_session).is_some_and(|session| !tls.is_pinned(session)) {
+                connection.state.borrow_mut().closing = Some(CloseReason::TlsHandshakeError);
+                connection.attention.notify_one();
+                closed += 1;
+            }
+        }
+        if closed > 0 {
+            self.around
+                .log
+                .info(format_args!("Disconnect {closed} clients due to pinned certs reload"));
         }
     }
 
@@ -271,7 +304,7 @@ impl Driver {
                     let admitted = tokio::select! {
                         admitted = gate.admit(conn, peer) => admitted,
                         // A server that stops does not wait for it.
-                        reason = connection.told_to_close() => Err(reason),
+                        reason = connection.told_to_close() => Err(reason.into()),
                     };
                     match admitted {
                         Ok((conn, origin)) => {
@@ -280,7 +313,12 @@ impl Driver {
                             let now = self.now();
                             self.shard.borrow_mut().admitted(now, id, origin, certificate);
                         }
-                        Err(reason) => self.change(id, |state| state.closing = Some(reason)),
+                        Err(Rejected { reason, tls }) => {
+                            if let Some(error) = tls {
+                                self.shard.borrow_mut().rejected(id, &error);
+                            }
+                            self.change(id, |state| state.closing = Some(reason));
+                        }
                     }
                 }
                 self.drain();

@@ -1,6 +1,6 @@
 //! What monitoring shows of a running server.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::shard::Shared;
@@ -19,8 +19,8 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) struct Status {
     pub(super) shared: Arc<Shared>,
-    pub(super) info: ServerInfo,
-    pub(super) http_port: u16,
+    /// Port of the monitoring listener, plain or TLS; 0 without one.
+    pub(super) monitoring_port: u16,
     pub(super) shards: usize,
     pub(super) started: (Instant, SystemTime),
     pub(super) changing: Mutex<Changing>,
@@ -28,7 +28,9 @@ pub(super) struct Status {
 
 /// What a reload, lame duck mode or a look changes.
 pub(super) struct Changing {
+    /// The options in force, with the ports that the system chose for client listeners.
     pub(super) options: Options,
+    pub(super) info: Arc<ServerInfo>,
     pub(super) loaded: SystemTime,
     pub(super) leaving: bool,
     pub(super) cpu: CpuMeter,
@@ -36,7 +38,19 @@ pub(super) struct Changing {
 
 impl Status {
     pub(super) fn change(&self, change: impl FnOnce(&mut Changing)) {
-        change(&mut self.changing.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.lock());
+    }
+
+    pub(super) fn options(&self) -> Options {
+        self.lock().options.clone()
+    }
+
+    pub(super) fn info(&self) -> Arc<ServerInfo> {
+        self.lock().info.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,10 +60,11 @@ fn clients(clients: u64) -> PerLinkKind {
 
 impl StatusSource for Status {
     fn varz(&self) -> Varz {
-        let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changing = self.lock();
         let cpu = changing.cpu.sample(Instant::now(), cpu_time());
-        let (options, info) = (&changing.options, &self.info);
+        let (options, info) = (&changing.options, &changing.info);
         let limits = &options.limits;
+        let monitoring = options.http.as_ref().or(options.https.as_ref());
         let totals = self.shared.totals();
         let (started, start) = self.started;
         Varz {
@@ -72,10 +87,10 @@ impl StatusSource for Status {
             max_subscriptions: limits.max_subscriptions,
             ping_interval: limits.ping_interval,
             ping_max: limits.ping_max,
-            http_host: options.http.as_ref().map(|http| http.host.clone()).unwrap_or_default(),
-            http_port: self.http_port,
+            http_host: monitoring.map(|listen| listen.host.clone()).unwrap_or_default(),
+            http_port: if options.http.is_some() { self.monitoring_port } else { 0 },
             http_base_path: options.http_base_path.clone(),
-            https_port: 0,
+            https_port: if options.https.is_some() { self.monitoring_port } else { 0 },
             auth_timeout: limits.auth_timeout,
             max_control_line: limits.max_control_line,
             max_payload: limits.max_payload,
@@ -130,7 +145,7 @@ impl StatusSource for Status {
     }
 
     fn health(&self) -> Health {
-        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = self.lock();
         if changing.leaving { Health::NotReady(vec!["server"]) } else { Health::Ok }
     }
 }

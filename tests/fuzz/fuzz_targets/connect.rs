@@ -1,11 +1,10 @@
 //! CONNECT: no panic, what is read can be read over itself, and no secret is ever shown.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use nervure_core::wire::{ConnectOptions, redacted};
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let shown = redacted(data);
     let mut options = ConnectOptions::default();
     if options.apply(data).is_err() {
@@ -27,4 +26,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(public.verbose, options.verbose);
         assert_eq!(public.protocol, options.protocol);
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

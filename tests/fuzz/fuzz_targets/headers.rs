@@ -2,9 +2,8 @@
 //!
 //! Input: one octet for the length of the name, the name, then the block.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use nervure_core::wire::headers;
 
 fn plain<'a>(block: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
@@ -18,7 +17,7 @@ fn plain<'a>(block: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     Some(&value[..end])
 }
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let [len, data @ ..] = data else { return };
     let Some((name, block)) = data.split_at_checked(usize::from(*len % 16)) else { return };
     if name.contains(&b'\r') || name.contains(&b'\n') {
@@ -27,4 +26,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     assert_eq!(headers::get(block, name), plain(block, name));
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

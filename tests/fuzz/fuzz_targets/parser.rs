@@ -4,14 +4,13 @@
 //! Input: one octet of rules, one octet that says how many split points follow, two octets for
 //! each of those (little endian, modulo the length of the stream), then the stream.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::fmt::Write;
 
-use libfuzzer_sys::fuzz_target;
 use nervure_core::wire::{Op, ParseRules, Parser};
 
-fn run<'a>(reads: impl IntoIterator<Item = &'a [u8]>, rules: &ParseRules) -> String {
+fn parse<'a>(reads: impl IntoIterator<Item = &'a [u8]>, rules: &ParseRules) -> String {
     let mut parser = Parser::default();
     let mut out = String::new();
     for mut read in reads {
@@ -46,7 +45,7 @@ fn trace(op: &Op<'_>, rules: &ParseRules, out: &mut String) {
     let _ = writeln!(out, "{debug} {octets:?}");
 }
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let [rules, splits, data @ ..] = data else { return };
     let rules = ParseRules {
         max_control_line: if rules & 1 == 0 { 4096 } else { 32 },
@@ -63,13 +62,16 @@ fuzz_target!(|data: &[u8]| {
         .collect();
     places.sort_unstable();
 
-    let whole = run([stream], &rules);
+    let whole = parse([stream], &rules);
     let mut from = 0;
     let reads: Vec<&[u8]> = places
         .into_iter()
         .chain([stream.len()])
         .map(|to| &stream[std::mem::replace(&mut from, to)..to])
         .collect();
-    assert_eq!(run(reads, &rules), whole, "the split changes the outcome");
-    assert_eq!(run(stream.chunks(1), &rules), whole, "single octets change the outcome");
-});
+    assert_eq!(parse(reads, &rules), whole, "the split changes the outcome");
+    assert_eq!(parse(stream.chunks(1), &rules), whole, "single octets change the outcome");
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

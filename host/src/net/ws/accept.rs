@@ -1,6 +1,6 @@
 //! From an accepted socket to an upgraded connection.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
@@ -9,14 +9,8 @@ use tokio::net::TcpStream;
 use super::upgrade::{self, Parsed, PathKind, RefusalReason, UpgradeInfo, WsRules};
 use super::{ReadError, WsCodec};
 use crate::net::conn::{Conn, Incoming, MIN_TLS_SCRATCH};
-use crate::net::tls::{self, First, TlsAcceptError, TlsServer};
-
-/// What a clear-text HTTP request to a TLS listener gets (reference B.1).
-const PLAIN_HTTP: &[u8] =
-    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-
-/// How long a peer may take to read a last answer before the socket is closed under it.
-const LINGER: Duration = Duration::from_millis(500);
+use crate::net::https::{self, HttpsError, finish, write_all};
+use crate::net::tls::TlsServer;
 
 /// Why a connection did not become a WebSocket. The socket is closed in all cases.
 #[derive(Debug, Error)]
@@ -26,10 +20,7 @@ pub enum WsAcceptError {
     Timeout,
     /// TLS failed; nats-server logs `websocket: TLS handshake error from PEER: ...`.
     #[error("{0}")]
-    Tls(#[from] TlsAcceptError),
-    /// A clear-text HTTP request came to a TLS listener; it was told so.
-    #[error("client sent an HTTP request to an HTTPS server")]
-    PlainHttp,
+    Tls(#[from] HttpsError),
     /// The last request was refused; nats-server logs `websocket handshake error: ...`.
     #[error("{0}")]
     Refused(RefusalReason),
@@ -65,7 +56,7 @@ pub async fn accept(
     let work = async {
         let conn = match tls {
             None => Conn::tcp(stream),
-            Some(server) => secure(stream, server).await?,
+            Some(server) => https::accept(stream, server).await?,
         };
         upgrade(conn, rules, refused).await
     };
@@ -76,21 +67,6 @@ pub async fn accept(
             Err(_elapsed) => Err(WsAcceptError::Timeout),
         },
     }
-}
-
-/// TLS, with an answer for those who forgot it.
-async fn secure(stream: TcpStream, server: &TlsServer) -> Result<Conn, WsAcceptError> {
-    match tls::peek_first(&stream).await? {
-        First::Other(octet) if octet.is_ascii_uppercase() => {
-            let mut conn = Conn::tcp(stream);
-            write_all(&mut conn, PLAIN_HTTP).await?;
-            finish(conn).await;
-            return Err(WsAcceptError::PlainHttp);
-        }
-        _ => {}
-    }
-    let session = tls::handshake(&stream, server).await?;
-    Ok(Conn::tls(stream, session))
 }
 
 async fn upgrade(
@@ -141,26 +117,6 @@ async fn read_more(conn: &mut Conn, head: &mut Vec<u8>) -> Result<(), WsAcceptEr
             Incoming::Closed => return Err(WsAcceptError::Closed),
             Incoming::Nothing | Incoming::WouldBlock => {}
         }
-    }
-}
-
-async fn write_all(conn: &mut Conn, mut bytes: &[u8]) -> io::Result<()> {
-    loop {
-        let written = conn.try_write(&[IoSlice::new(bytes)])?;
-        bytes = &bytes[written.consumed..];
-        if !written.blocked {
-            return Ok(());
-        }
-        conn.socket().writable().await?;
-    }
-}
-
-/// Ends a connection so that the last answer arrives.
-async fn finish(mut conn: Conn) {
-    conn.begin_close(None);
-    let _nobody_left_to_tell = write_all(&mut conn, &[]).await;
-    if conn.shutdown_write().is_ok() {
-        conn.linger(LINGER).await;
     }
 }
 

@@ -18,7 +18,7 @@ const MAX_COMPRESSED: usize = 64 << 20;
 
 /// The terms that the upgrade fixed for frames from the peer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReadTerms {
+pub struct ReadTerms {
     /// Frames must be masked; otherwise payloads are taken as they are.
     pub masked: bool,
     /// Compressed messages are welcome.
@@ -29,7 +29,7 @@ pub(super) struct ReadTerms {
 
 /// A control frame that wants an answer, in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Control<'a> {
+pub enum Control<'a> {
     /// To be answered by a pong with the same payload.
     Ping(&'a [u8]),
     /// The peer is done. Answer with this payload, then end the connection.
@@ -38,7 +38,7 @@ pub(super) enum Control<'a> {
 
 /// Why no more frames are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// The peer closed in an orderly way.
     Closed,
     /// The peer broke the protocol.
@@ -61,7 +61,7 @@ enum State {
 
 /// Turns frames into NATS bytes.
 #[derive(Debug)]
-pub(super) struct FrameReader {
+pub struct FrameReader {
     terms: ReadTerms,
     state: State,
     header: [u8; MAX_HEADER],
@@ -80,7 +80,8 @@ pub(super) struct FrameReader {
 }
 
 impl FrameReader {
-    pub(super) fn new(terms: ReadTerms) -> Self {
+    /// A reader before the first frame.
+    pub fn new(terms: ReadTerms) -> Self {
         Self {
             terms,
             state: State::Header,
@@ -97,22 +98,18 @@ impl FrameReader {
     }
 
     /// Why reading is over, once everything before that was handed out.
-    pub(super) fn end(&self) -> Option<&End> {
+    pub fn end(&self) -> Option<&End> {
         self.end.as_ref().filter(|_| self.inflated.is_empty())
     }
 
     /// Bytes wait inside the reader: call [`Self::resume`] before anything is read.
-    pub(super) fn has_backlog(&self) -> bool {
+    pub fn has_backlog(&self) -> bool {
         !self.inflated.is_empty() || !self.backlog.is_empty()
     }
 
     /// Goes on with what [`Self::decode`] had to leave. The NATS bytes are in the returned part
     /// of `scratch`.
-    pub(super) fn resume(
-        &mut self,
-        scratch: &mut [u8],
-        answer: impl FnMut(Control<'_>),
-    ) -> Range<usize> {
+    pub fn resume(&mut self, scratch: &mut [u8], answer: impl FnMut(Control<'_>)) -> Range<usize> {
         if !self.inflated.is_empty() {
             let left = &self.inflated[self.inflated_at..];
             let n = left.len().min(scratch.len());
@@ -133,7 +130,7 @@ impl FrameReader {
     }
 
     /// Decodes the raw bytes in `raw` and returns the part of `scratch` where the NATS bytes are.
-    pub(super) fn decode(
+    pub fn decode(
         &mut self,
         scratch: &mut [u8],
         raw: Range<usize>,

@@ -12,7 +12,7 @@
 //! fifty lines, for the price of `http`, `rand` and `log` in the binary.
 
 mod accept;
-mod decode;
+pub mod decode;
 mod deflate;
 mod encode;
 mod frame;
@@ -30,7 +30,7 @@ use nervure_core::CloseReason;
 
 pub use accept::{WsAcceptError, accept};
 pub use frame::WsError;
-pub use upgrade::{Credentials, PathKind, UpgradeInfo, WsRules};
+pub use upgrade::{Credentials, PathKind, RefusalReason, UpgradeInfo, WsRules};
 
 use super::conn::{ReadError, Written};
 use super::lower::Sink;
