@@ -272,7 +272,10 @@ fn a_stall_that_ends_does_not_end_the_wait() {
     let most = [b"PUB x 3500\r\n".as_slice(), &[b'x'; 3500], b"\r\n"].concat();
     let again = [&most, b"PUB x 0\r\n\r\n".as_slice(), HASHED].concat();
     let mut call = None;
-    world.shard.receive(world.now, producer, &again);
+    let mut rest = &again[..];
+    while !rest.is_empty() {
+        rest = &rest[world.shard.receive(world.now, producer, rest)..];
+    }
     let mut paused = false;
     loop {
         match world.shard.poll() {
