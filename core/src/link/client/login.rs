@@ -51,15 +51,18 @@ impl Link {
         }
     }
 
-    /// Whether a client has logged in as, or named, a user that is not in the list. Such a one is
-    /// closed by a reload without a word (observed on nats-server 2.15.1; the single user of a
-    /// server is in no list).
+    /// Whether a client has logged in as, or named, a user that is not there (any more). Such a one
+    /// is closed by a reload without a word, as is a single user that has changed at all (observed
+    /// on nats-server 2.15.1).
     pub(crate) fn user_is_gone(&self, auth: &Auth) -> bool {
         let Some(options) = self.options.as_deref() else { return false };
         let shown = self.shown(options, None);
         match (shown.nkey, shown.user) {
             ("", "") => false,
-            ("", user) => auth.users.named(user).is_none(),
+            ("", user) => {
+                let single = auth.single_user.clone().map(Identity::User);
+                auth.users.named(user).is_none() && single.as_ref() != Some(&self.identity)
+            }
             (nkey, _) => auth.users.nkey(nkey).is_none(),
         }
     }
