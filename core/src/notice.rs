@@ -7,7 +7,8 @@ use crate::reason::CloseReason;
 /// Something worth a log line. The driver decides whether it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Who it is about, in nats-server's form: `IP:PORT - cid:N - "vVERSION:LANG:NAME"`.
+    /// Who it is about, in nats-server's form: `IP:PORT - cid:N - "vVERSION:LANG:NAME"`. Empty when
+    /// the text says it.
     pub label: String,
     /// What happened.
     pub event: Event,
@@ -29,6 +30,8 @@ pub enum Event {
         /// Which step refused, and its reason.
         why: String,
     },
+    /// A subscription has gone because of new permissions; the text says which.
+    Unsubscribed(String),
     /// The link did not take what was sent to it.
     SlowConsumer(SlowConsumer),
     /// One unit of the protocol, or its payload. The text of a payload is shared by all receivers.
@@ -60,7 +63,7 @@ impl core::fmt::Display for Event {
         match self {
             Self::Opened => f.write_str("Client connection created"),
             Self::Closed(reason) => write!(f, "Client connection closed: {}", reason.text()),
-            Self::Misbehaved(text) => f.write_str(text),
+            Self::Misbehaved(text) | Self::Unsubscribed(text) => f.write_str(text),
             Self::Refused { who: Some(who), why } => {
                 write!(f, "authentication error - {who} ({why})")
             }

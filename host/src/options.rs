@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::Limits;
-use nervure_core::auth::{ConnectionTypes, PublicKey, Step};
+use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
 pub const MAX_SHARDS: usize = 256;
@@ -128,9 +129,8 @@ pub struct User {
     pub types: ConnectionTypes,
     /// The user has to come through a trusted proxy.
     pub proxy_required: bool,
-    /// The user carries rules (permissions) that this version cannot enforce, so that it is
-    /// refused.
-    pub unenforceable: bool,
+    /// What the user may do, if it is not everything.
+    pub permissions: Option<Arc<Permissions>>,
 }
 
 /// A user with a key.
@@ -142,8 +142,8 @@ pub struct NkeyUser {
     pub types: ConnectionTypes,
     /// The user has to come through a trusted proxy.
     pub proxy_required: bool,
-    /// As that of [`User`].
-    pub unenforceable: bool,
+    /// What the user may do, if it is not everything.
+    pub permissions: Option<Arc<Permissions>>,
 }
 
 impl std::fmt::Debug for User {

@@ -9,7 +9,7 @@ use std::process::Command;
 /// The numbers of the checklist.
 const CHECKLIST: RangeInclusive<u16> = 1..=197;
 
-const ACCOUNTS: &str = "accounts, nkeys and permissions";
+const ACCOUNTS: &str = "accounts and nkeys";
 const CLUSTER: &str = "clusters";
 const LEAFS: &str = "leaf nodes";
 const MAPPINGS: &str = "subject mappings";
@@ -36,9 +36,7 @@ const DEFERRED: &[(RangeInclusive<u16>, &str)] = &[
 const PARTLY: &[(u16, &str, &str)] = &[
     (41, "in the system account the subject is free", ACCOUNTS),
     (87, "present when configured", "JetStream"),
-    (105, "the permissions of the user apply", ACCOUNTS),
     (125, "`stalls` of the consumer", CONNZ),
-    (186, "publishes that permissions refuse", ACCOUNTS),
     (190, "the size the connection counts", CONNZ),
 ];
 

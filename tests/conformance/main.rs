@@ -1,7 +1,7 @@
 //! The numbered checklist of the client protocol, as conversations on the wire.
 //!
 //! Every test name begins with the numbers it covers (`c010_unknown_verb`), which is what
-//! [`coverage`] counts. Most are rows of a table: octets sent, octets expected, open or closed
+//! [`coverage`] counts; numbers behind an `s` are those of the security checklist. Most are rows of a table: octets sent, octets expected, open or closed
 //! afterwards. The same tests pass against nats-server 2.15.1, which is what proves them:
 //! `NERVURE_TEST_SERVER=nats-server cargo test -p nervure-tests --test conformance`.
 #![allow(
@@ -26,6 +26,7 @@ mod lame_duck;
 mod limits;
 mod matching;
 mod modes;
+mod permissions;
 mod publish;
 mod queues;
 mod readme;

@@ -60,6 +60,13 @@ pub(crate) struct Shown<'a> {
     pub(crate) proven: Option<&'a Identity>,
 }
 
+impl Shown<'_> {
+    /// Whether it is known already that the peer is this one.
+    fn has_proven(&self, identity: &Identity) -> bool {
+        self.proven.is_some_and(|proven| proven.same_login(identity))
+    }
+}
+
 /// What a step says, and in the end the chain.
 #[derive(PartialEq, Debug)]
 pub(crate) enum Verdict {
@@ -171,7 +178,7 @@ impl Auth {
         let Login::Nkey { key, .. } = user.login else { return Verdict::NotMine };
         let unsigned = self.no_auth_user.as_deref() == Some(shown.nkey);
         let identity = Identity::User(user);
-        if unsigned || shown.proven == Some(&identity) {
+        if unsigned || shown.has_proven(&identity) {
             return Verdict::Grant(identity);
         }
         match signature(shown.sig) {
@@ -246,7 +253,7 @@ fn proxy_required(step: Step) -> Denial {
 /// Holds a given secret against the configured one; right, the peer is `identity`.
 fn prove(secret: &Secret, given: &str, identity: Identity, shown: &Shown<'_>, by: Step) -> Verdict {
     match secret {
-        _ if shown.proven == Some(&identity) => Verdict::Grant(identity),
+        _ if shown.has_proven(&identity) => Verdict::Grant(identity),
         Secret::Plain(expected) if same(expected, given) => Verdict::Grant(identity),
         // The text of the hash stands in for the password of a user that is logged in without
         // credentials; it is not the password.

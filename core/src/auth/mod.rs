@@ -1,18 +1,27 @@
-//! Who may come in: a chain of steps that each say yes, no, or "not mine".
+//! Who may come in, and what they may do. Who may come in is found out by a chain of steps that each say yes, no, or "not mine".
 //!
 //! Beside a message's way: a link asks once, at CONNECT, and again when a reload changes the ways
 //! in. The steps stand in nats-server's order of decision (reference security 1.5) unless the
 //! configuration says otherwise. JWT, plugins and auth callout will be further steps.
 //!
-//! Everything here is a pure function of what the configuration wants and what the peer shows.
-//! What takes long (bcrypt) is answered elsewhere: see [`ask`].
+//! The steps are a pure function of what the configuration wants and what the peer shows. What
+//! takes long (bcrypt) is answered elsewhere: see [`ask`].
+//!
+//! And what a peer may do once it is in: a link asks [`link_permissions`] before it hands a
+//! publication to the router, and the router asks before it hands a message to a link. Links of
+//! users without permissions never come here.
 
 pub mod ask;
 mod certificate;
 mod chain;
 mod dn;
+pub(crate) mod link_permissions;
 mod nkey;
+pub mod permissions;
+mod response_grants;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::sync::Arc;
@@ -25,6 +34,7 @@ pub use self::dn::{Attribute, AttributeType, Component, DistinguishedName, attri
 pub use self::nkey::{
     KeyError, NONCE_LEN, Nonce, PublicKey, Role, nonce, signature, url_signature,
 };
+pub use self::permissions::{InvalidRule, Lists, Permissions, Responses, Rules, parse_entry};
 pub use self::secret::Secret;
 pub use self::users::{ConnectionType, ConnectionTypes, Login, User, Users};
 
@@ -94,4 +104,14 @@ pub enum Identity {
     User(Arc<User>),
     /// Somebody who knows this token.
     Token(Secret),
+}
+
+impl Identity {
+    /// Whether what proves one of them proves the other.
+    pub(crate) fn same_login(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::User(one), Self::User(other)) => one.login == other.login,
+            _ => self == other,
+        }
+    }
 }

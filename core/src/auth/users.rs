@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::dn::DistinguishedName;
 use super::nkey::PublicKey;
+use super::permissions::Permissions;
 use super::secret::Secret;
 
 /// How a connection comes in, as `allowed_connection_types` names it.
@@ -47,6 +48,8 @@ pub struct User {
     pub types: ConnectionTypes,
     /// He has to come through a trusted proxy.
     pub proxy_required: bool,
+    /// What he may do, if it is not everything.
+    pub permissions: Option<Arc<Permissions>>,
 }
 
 /// A user's name and what proves it.
@@ -80,7 +83,7 @@ impl User {
     }
 
     fn new(login: Login) -> Self {
-        Self { login, types: ConnectionTypes::default(), proxy_required: false }
+        Self { login, types: ConnectionTypes::default(), proxy_required: false, permissions: None }
     }
 
     /// The name, or the public key.

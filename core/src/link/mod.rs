@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 use self::client::login::Waiting;
 
 pub(crate) use self::liveness::{Liveness, Verdict};
+use crate::auth::link_permissions::LinkPermissions;
 use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate};
 use crate::id::LinkId;
 use crate::outbound::Outbound;
@@ -148,6 +149,8 @@ pub(crate) struct Link {
     pub(crate) awaited: Option<Box<Waiting>>,
     /// Questions asked about this link so far.
     pub(crate) calls: u32,
+    /// What its user may not do; `None` for those who may do everything.
+    pub(crate) permissions: Option<Box<LinkPermissions>>,
     pub(crate) liveness: Liveness,
     /// In the list of links to flush.
     pub(crate) dirty: bool,
@@ -194,6 +197,7 @@ impl Link {
             identity: Identity::Anonymous,
             awaited: None,
             calls: 0,
+            permissions: None,
             liveness: Liveness::new(now, interval),
             dirty: false,
             blocked_since: None,
@@ -228,6 +232,19 @@ impl Link {
 
     pub(crate) fn auth<'s>(&self, settings: &'s Settings) -> &'s Auth {
         settings.auth_of(self.endpoint.transport)
+    }
+
+    /// Gives the link the permissions of its identity; says whether they are others than before.
+    pub(crate) fn authorize(&mut self) -> bool {
+        let rules = match &self.identity {
+            Identity::User(user) => user.permissions.clone(),
+            Identity::Anonymous | Identity::Token(_) => None,
+        };
+        if self.permissions.as_deref().map(LinkPermissions::rules) == rules.as_ref() {
+            return false;
+        }
+        self.permissions = rules.map(|rules| Box::new(LinkPermissions::new(rules)));
+        true
     }
 
     /// What the parser must hold against this peer.

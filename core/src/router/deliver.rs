@@ -1,6 +1,7 @@
 //! One message into one receiver's outbound buffer.
 
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 
 use crate::id::SubId;
 use crate::limits::{Limits, SHARED_PAYLOAD};
@@ -10,6 +11,7 @@ use crate::outbound::{BufferPool, Outbound};
 use crate::router::takes_part;
 use crate::slab::Slab;
 use crate::subscription::{Subscription, Subscriptions};
+use crate::time::Time;
 use crate::wire::number::Decimal;
 use crate::wire::{Body, Publish, Verbatim, encode};
 
@@ -65,6 +67,8 @@ pub(crate) struct Delivery<'a> {
     headers: bool,
     /// A large body, stored once for all receivers.
     shared: Option<Bytes>,
+    now: Time,
+    hasher: &'a FixedState,
     tracer: Option<Box<Tracer<'a>>>,
 }
 
@@ -75,6 +79,9 @@ pub(crate) struct Means<'a> {
     pub(crate) pool: &'a mut BufferPool,
     pub(crate) effects: &'a mut Effects,
     pub(crate) limits: &'a Limits,
+    /// For the replies that receivers may send.
+    pub(crate) now: Time,
+    pub(crate) hasher: &'a FixedState,
     /// Where deliveries are noted, if they are.
     pub(crate) tracer: Option<Box<Tracer<'a>>>,
 }
@@ -83,7 +90,7 @@ impl<'a> Delivery<'a> {
     /// `deaf` is the slot of a publisher that is not to hear itself, or [`NOBODY`].
     #[inline]
     pub(crate) fn new(means: Means<'a>, deaf: u32, message: &'a Publish<'a>) -> Self {
-        let Means { links, subs, pool, effects, limits, tracer } = means;
+        let Means { links, subs, pool, effects, limits, now, hasher, tracer } = means;
         let body = message.body.as_slice().len();
         Self {
             links,
@@ -98,6 +105,8 @@ impl<'a> Delivery<'a> {
             body,
             headers: message.header_len > 0,
             shared: None,
+            now,
+            hasher,
             tracer,
         }
     }
@@ -105,10 +114,43 @@ impl<'a> Delivery<'a> {
     /// Gives the message to one subscription; returns whether it took it.
     #[inline]
     pub(crate) fn hand_over(&mut self, id: SubId) -> bool {
+        self.hand_over_if::<false>(id)
+    }
+
+    /// [`Delivery::hand_over`] to a link with permissions: what is denied does not pass, and what
+    /// passes may be answered.
+    #[cold]
+    fn hand_over_restricted(&mut self, id: SubId) -> bool {
+        let Some(sub) = self.subs.get_mut(id) else { return false };
+        let (slot, queue) = (sub.link, sub.queue.as_deref());
+        let link = self.links.at_mut(slot);
+        let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut()) else {
+            return false;
+        };
+        if !permissions.may_receive(self.message.subject, queue, self.hasher)
+            || !self.hand_over_if::<true>(id)
+        {
+            return false;
+        }
+        let link = self.links.at_mut(slot);
+        if let Some(reply) = self.message.reply
+            && let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut())
+        {
+            permissions.request_delivered(reply, self.now, self.hasher);
+        }
+        true
+    }
+
+    /// With `PERMITTED` the receiver's permissions have been asked.
+    #[inline]
+    fn hand_over_if<const PERMITTED: bool>(&mut self, id: SubId) -> bool {
         let Some(sub) = self.subs.get_mut(id) else { return false };
         let Some(link) = self.links.at_mut(sub.link) else { return false };
         if !takes_part(link.phase) || self.deaf == sub.link {
             return false;
+        }
+        if !PERMITTED && link.permissions.is_some() {
+            return self.hand_over_restricted(id);
         }
         if sub.max > 0 {
             if sub.delivered >= u64::from(sub.max) {

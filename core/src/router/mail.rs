@@ -41,7 +41,7 @@ enum Item {
 #[derive(Debug)]
 struct Header {
     from: Origin,
-    handovers: u8,
+    handovers: u16,
     plain: bool,
     picks: u32,
     subject: u32,
@@ -75,7 +75,7 @@ struct Cursor {
 /// One message as the target sees it.
 pub(crate) struct Routed<'b> {
     pub(crate) from: Origin,
-    pub(crate) handovers: u8,
+    pub(crate) handovers: u16,
     /// The target's plain subscriptions are to get it.
     pub(crate) plain: bool,
     picks: &'b [(SubId, u32)],
@@ -95,7 +95,7 @@ impl Batch {
     pub(crate) fn push<'p>(
         &mut self,
         from: Origin,
-        handovers: u8,
+        handovers: u16,
         plain: bool,
         picks: impl Iterator<Item = Pick<'p>>,
         message: &Publish<'_>,

@@ -11,14 +11,11 @@ use deliver::{Delivery, Effects, Means, NOBODY};
 use mail::{Envelope, Pick};
 
 use crate::id::{LinkId, ShardId, SubId};
-use crate::interest::QueueGroup;
+use crate::interest::{Member, QueueGroup};
 use crate::link::Phase;
 use crate::link::client::trace::Tracer;
 use crate::shard::Shard;
 use crate::wire::{Publish, encode};
-
-/// How often a queue message whose chosen member is gone may be handed on to another shard.
-const MAX_HANDOVERS: u8 = 8;
 
 impl Shard {
     /// Routes what a client published; with `echo` its own subscriptions get it as well.
@@ -49,6 +46,8 @@ impl Shard {
             picks,
             rng,
             settings,
+            now,
+            hasher,
             outputs,
             id,
             ..
@@ -58,7 +57,16 @@ impl Shard {
             return 0;
         }
         let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
-        let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
+        let means = Means {
+            links,
+            subs,
+            pool,
+            effects,
+            limits: &settings.limits,
+            now: *now,
+            hasher,
+            tracer,
+        };
         let deaf = if echo { NOBODY } else { publisher.slot };
         let mut delivery = Delivery::new(means, deaf, message);
         let mut taken = 0;
@@ -134,6 +142,8 @@ impl Shard {
             outboxes,
             rng,
             settings,
+            now,
+            hasher,
             outputs,
             id,
             ..
@@ -148,7 +158,16 @@ impl Shard {
         };
         let plan = cache.plan(&shared.interest, message.subject);
         let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
-        let means = Means { links, subs, pool, effects, limits: &settings.limits, tracer };
+        let means = Means {
+            links,
+            subs,
+            pool,
+            effects,
+            limits: &settings.limits,
+            now: *now,
+            hasher,
+            tracer,
+        };
         let mut delivery = Delivery::new(means, deaf, message);
         if routed.plain {
             let mut taken = 0;
@@ -162,13 +181,16 @@ impl Shard {
                 delivery.count(1);
                 continue;
             }
-            // The member left, or cannot take it, while the message was on its way: somebody
-            // else of its group gets it.
+            // The member left, or may not have it: somebody else of its group gets it. All of this
+            // shard are tried, then the next shard is, so that whoever may have it is found.
             let Some(group) = plan.queues.iter().find(|group| *group.name == *pick.group) else {
                 continue;
             };
-            if let Choice::Elsewhere(sub) = choose(group, *id, rng, &mut delivery)
-                && routed.handovers < MAX_HANDOVERS
+            let mut here = ring(group, rng).filter(|member| member.id.shard == *id);
+            if here.any(|member| delivery.hand_over(member.id)) {
+                delivery.count(1);
+            } else if usize::from(routed.handovers) + 1 < outboxes.len()
+                && let Some(sub) = next_shard(group, *id)
                 && let Some(outbox) = outboxes.get_mut(usize::from(sub.shard.0))
             {
                 let again = std::iter::once(Pick { sub, group: &group.name });
@@ -231,6 +253,23 @@ enum Choice {
     Nobody,
 }
 
+/// The members of a group that may be chosen, from a random one on.
+#[inline]
+fn ring<'g>(
+    group: &'g QueueGroup,
+    rng: &mut fastrand::Rng,
+) -> impl Iterator<Item = &'g Member> + use<'g> {
+    let (start, count) = (group.start(rng), group.members.len());
+    let members = (0..count).filter_map(move |step| group.members.get((start + step) % count));
+    members.filter(|member| member.weight > 0)
+}
+
+/// A member of the next shard that has any, in a round that comes by all of them.
+fn next_shard(group: &QueueGroup, own: ShardId) -> Option<SubId> {
+    let others = group.members.iter().filter(|it| it.weight > 0 && it.id.shard != own);
+    others.map(|member| member.id).min_by_key(|id| id.shard.0.wrapping_sub(own.0))
+}
+
 /// Walks a group's ring from a random start until somebody takes the message. Members of other
 /// shards always do.
 fn choose(
@@ -239,16 +278,7 @@ fn choose(
     rng: &mut fastrand::Rng,
     delivery: &mut Delivery<'_>,
 ) -> Choice {
-    let count = group.members.len();
-    if group.total_weight == 0 || count == 0 {
-        return Choice::Nobody;
-    }
-    let start = group.start(rng);
-    for step in 0..count {
-        let Some(member) = group.members.get((start + step) % count) else { continue };
-        if member.weight == 0 {
-            continue;
-        }
+    for member in ring(group, rng) {
         if member.id.shard != own {
             return Choice::Elsewhere(member.id);
         }

@@ -136,6 +136,22 @@ pub fn matches(pattern: &[u8], subject: &[u8]) -> bool {
     }
 }
 
+/// Whether `pattern` matches everything that `other` matches: its `*` takes any one token but `>`,
+/// its `>` takes the rest, whatever that is (observed for queue names on nats-server 2.15.1).
+pub fn covers(pattern: &[u8], other: &[u8]) -> bool {
+    let mut wanted = tokens(pattern);
+    let mut given = tokens(other);
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(b">"), Some(_)) => return true,
+            (Some(b"*"), Some(token)) if !token.is_empty() && token != ANY_REST => {}
+            (Some(want), Some(token)) if want == token && token != ANY_REST => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Whether some subject is matched by both patterns. Wildcards count on both sides; both patterns
 /// must be valid for SUB, or the answer means nothing.
 pub fn collide(a: &[u8], b: &[u8]) -> bool {

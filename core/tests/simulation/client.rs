@@ -100,8 +100,8 @@ impl Client {
         number: usize,
         (shard, link): (usize, LinkId),
         steady: bool,
-        headers: bool,
-        echo: bool,
+        (headers, echo): (bool, bool),
+        user: &str,
     ) -> Self {
         let mut client = Self {
             number,
@@ -129,7 +129,7 @@ impl Client {
         };
         let text = format!(
             "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":{headers},\
-             \"no_responders\":{headers},\"echo\":{echo}}}\r\n"
+             \"no_responders\":{headers},\"echo\":{echo},\"user\":\"{user}\"}}\r\n"
         );
         client.say(text.as_bytes(), Said::Other);
         client

@@ -15,6 +15,7 @@ mod claims;
 mod client;
 #[path = "../counting/mod.rs"]
 mod counting;
+mod denied;
 mod play;
 mod world;
 

@@ -56,13 +56,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(shards: u16, seed: u64) -> Self {
+        Self::with(Settings::default(), shards, seed)
+    }
+
+    /// A server with these settings but for its limits.
+    pub(crate) fn with(settings: Settings, shards: u16, seed: u64) -> Self {
         let shared = Shared::new(usize::from(shards));
         let limits = Limits {
             max_pending: MAX_PENDING,
             max_subscriptions: MAX_SUBSCRIPTIONS,
             ..Limits::default()
         };
-        let settings = Arc::new(Settings { limits, ..Settings::default() });
+        let settings = Arc::new(Settings { limits, ..settings });
         let shard =
             |id| Shard::new(ShardId(id), shared.clone(), settings.clone(), seed ^ u64::from(id));
         Self {
@@ -106,6 +111,17 @@ impl World {
         headers: bool,
         echo: bool,
     ) -> usize {
+        self.connect_user(shard, steady, (headers, echo), "")
+    }
+
+    /// [`Self::connect_as`] of a user without a password.
+    pub(crate) fn connect_user(
+        &mut self,
+        shard: usize,
+        steady: bool,
+        (headers, echo): (bool, bool),
+        user: &str,
+    ) -> usize {
         let now = self.tick();
         let endpoint = Endpoint {
             peer: ([127, 0, 0, 1], 1).into(),
@@ -121,10 +137,20 @@ impl World {
         let link = self.shards[shard].open(now, endpoint).unwrap();
         let number = self.clients.len();
         self.by_link.insert((shard, link), number);
-        let client = Client::new(number, (shard, link), steady, headers, echo);
+        let client = Client::new(number, (shard, link), steady, (headers, echo), user);
         self.clients.push(client);
         self.drain(shard);
         number
+    }
+
+    /// Other settings come into force.
+    pub(crate) fn reconfigure(&mut self, settings: Settings) {
+        let settings = Arc::new(settings);
+        for shard in 0..self.shards.len() {
+            let now = self.tick();
+            self.shards[shard].reconfigure(now, settings.clone());
+            self.drain(shard);
+        }
     }
 
     /// The server reads some of what a client has sent, up to any octet; false if there is nothing

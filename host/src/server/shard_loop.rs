@@ -530,9 +530,12 @@ fn log_notice(log: &Logger, notice: &Notice) {
     let level = match &notice.event {
         Event::Opened | Event::Closed(_) => Level::Debug,
         Event::Misbehaved(_) | Event::Refused { .. } => Level::Error,
-        Event::SlowConsumer(_) => Level::Info,
+        Event::SlowConsumer(_) | Event::Unsubscribed(_) => Level::Info,
         Event::Traced(..) => Level::Trace,
     };
+    if notice.label.is_empty() {
+        return log.log(level, format_args!("{}", notice.event));
+    }
     log.log(level, format_args!("{} - {}", notice.label, notice.event));
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nervure_core::auth::{Auth, ConnectionType, Secret, Step, User, Users};
+use nervure_core::auth::{Auth, ConnectionType, Permissions, Secret, Step, User, Users};
 
 use crate::options::{AuthOptions, Options, TlsOptions};
 
@@ -68,12 +68,13 @@ fn order(configured: &[Step]) -> Vec<Step> {
     configured.iter().copied().chain(left_out).collect()
 }
 
-/// The users of the list that can be obeyed in full. The others stay out.
+/// The users of the list, by name and by key.
 fn users(options: &AuthOptions) -> Users {
-    let listed = options.users.iter().filter(|user| !options.single_user && !user.unenforceable);
-    let nkeys = options.nkeys.iter().filter(|nkey| !nkey.unenforceable).map(|nkey| User {
+    let listed = options.users.iter().filter(|_| !options.single_user);
+    let nkeys = options.nkeys.iter().map(|nkey| User {
         types: nkey.types,
         proxy_required: nkey.proxy_required,
+        permissions: effective(nkey.permissions.as_ref()),
         ..User::with_nkey(nkey.key)
     });
     Users::new(listed.map(user).chain(nkeys))
@@ -83,8 +84,14 @@ fn user(options: &crate::options::User) -> User {
     User {
         types: options.types,
         proxy_required: options.proxy_required,
+        permissions: effective(options.permissions.as_ref()),
         ..User::with_password(&options.name, Secret::new(&options.password))
     }
+}
+
+/// Permissions that take something away; the others are none.
+fn effective(permissions: Option<&Arc<Permissions>>) -> Option<Arc<Permissions>> {
+    permissions.filter(|rules| !rules.is_unrestricted()).cloned()
 }
 
 #[cfg(test)]
@@ -118,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_user_is_no_list_and_users_that_cannot_be_obeyed_are_nobody() {
+    fn a_single_user_is_no_list() {
         let mut options = Options::default();
         let user = |name: &str| options::User { name: name.to_owned(), ..options::User::default() };
         options.auth.users = vec![user("a")];
@@ -126,8 +133,7 @@ mod tests {
         let (auth, _) = ways(&options);
         assert!(auth.required && auth.single_user.is_some() && !auth.users.has_named());
         options.auth.single_user = false;
-        options.auth.users = vec![options::User { unenforceable: true, ..user("a") }];
         let (auth, _) = ways(&options);
-        assert!(auth.required && auth.single_user.is_none() && !auth.users.has_named());
+        assert!(auth.required && auth.single_user.is_none() && auth.users.has_named());
     }
 }

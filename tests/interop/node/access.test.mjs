@@ -12,6 +12,7 @@ const OPTIONS = { timeout: 20_000 };
 const TOKEN = "a token with spaces";
 const ALICE = { user: "alice", pass: "al1ce pass" };
 const BOB = { user: "bob", pass: "b0b pass" };
+const DAVE = { user: "dave", pass: "d4ve pass" };
 const CAROL = nkeys.createUser();
 const MALLORY = nkeys.createUser();
 
@@ -20,7 +21,8 @@ const USERS = `
 authorization {
   users = [
     { user: alice, password: "al1ce pass" }
-    { user: bob, password: "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq",
+    { user: bob, password: "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq" }
+    { user: dave, password: "d4ve pass",
       permissions: { publish: "open.>", subscribe: ["open.>", "_INBOX.>"] } }
     { nkey: ${CAROL.getPublicKey()} }
   ]
@@ -81,23 +83,23 @@ for (const transport of TRANSPORTS) {
     }
 
     test(`denied publish and subscribe are reported (${transport})`, OPTIONS, async () => {
-      const [alice, bob] = [await users.connect(ALICE), await users.connect(BOB)];
+      const [alice, dave] = [await users.connect(ALICE), await users.connect(DAVE)];
       const watch = alice.subscribe(">");
       await alice.flush();
       const reports = [];
       const listening = (async () => {
-        for await (const status of bob.status()) {
+        for await (const status of dave.status()) {
           if (status.type === "error") reports.push(status.error);
         }
       })();
-      const eavesdrop = bob.subscribe("closed.room");
+      const eavesdrop = dave.subscribe("closed.room");
       const told = assert.rejects(take(eavesdrop, 1), errors.PermissionViolationError);
-      bob.publish("closed.room", "forbidden");
-      bob.publish("open.room", "allowed");
-      await bob.flush();
+      dave.publish("closed.room", "forbidden");
+      dave.publish("open.room", "allowed");
+      await dave.flush();
       assert.equal((await take(watch, 1))[0].string(), "allowed");
       await told;
-      await bob.close();
+      await dave.close();
       await listening;
       assert.deepEqual(
         reports.map(({ operation, subject }) => [operation, subject]),

@@ -21,12 +21,13 @@ REPOSITORY = INTEROP.parent.parent
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
 
-# A clear-text user and one whose password is stored as a bcrypt hash of "b0b pass" (cost 4).
+# Clear-text users, and one whose password is stored as a bcrypt hash of "b0b pass" (cost 4).
 USERS = """
 authorization {
   users [
     { user: alice, password: "al1ce pass" }
-    { user: bob, password: "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq"
+    { user: bob, password: "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq" }
+    { user: dave, password: "d4ve pass"
       permissions {
         publish: "open.>"
         subscribe: ["open.>", "_INBOX.>"]

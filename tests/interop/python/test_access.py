@@ -10,6 +10,7 @@ from test_messaging import take
 
 ALICE = {"user": "alice", "password": "al1ce pass"}
 BOB = {"user": "bob", "password": "b0b pass"}
+DAVE = {"user": "dave", "password": "d4ve pass"}
 TOKEN = {"token": "a token with spaces"}
 
 VIOLATION = "'Authorization Violation'"
@@ -69,24 +70,24 @@ async def test_anything_but_the_token_is_refused(token_peers, name):
 
 
 async def test_denied_publish_and_subscribe_are_reported_and_nothing_flows(user_peers, subject):
-    alice, bob = await user_peers.connect(**ALICE), await user_peers.connect(**BOB)
+    alice, dave = await user_peers.connect(**ALICE), await user_peers.connect(**DAVE)
     watch = await alice.subscribe(">")
     await alice.flush()
-    eavesdrop = await bob.subscribe(f"closed.{subject}")
-    await bob.publish(f"closed.{subject}", b"forbidden")
-    await bob.publish(f"open.{subject}", b"allowed")
-    await bob.flush()
+    eavesdrop = await dave.subscribe(f"closed.{subject}")
+    await dave.publish(f"closed.{subject}", b"forbidden")
+    await dave.publish(f"open.{subject}", b"allowed")
+    await dave.flush()
     assert await take(watch, 1) == [b"allowed"]
-    texts = [str(error).lower() for error in bob.errors]
+    texts = [str(error).lower() for error in dave.errors]
     assert [text.split('"')[0].strip() for text in texts] == [
         "nats: permissions violation for subscription to",
         "nats: permissions violation for publish to",
     ]
     await alice.publish(f"closed.{subject}", b"secret")
     await alice.flush()
-    await bob.flush()
+    await dave.flush()
     assert eavesdrop.pending_msgs == 0
-    assert bob.is_connected
+    assert dave.is_connected
 
 
 @pytest.fixture(scope="module")

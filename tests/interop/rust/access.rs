@@ -22,12 +22,13 @@ over!(
     ]
 );
 
-/// Alice's password is in clear text, Bob's is the bcrypt hash of "b0b pass" (cost 4).
+/// Alice's and Dave's passwords are in clear text, Bob's is the bcrypt hash of "b0b pass" (cost 4).
 const USERS: &str = r#"
 authorization {
   users: [
     { user: alice, password: "al1ce pass" }
-    { user: bob, password: "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq"
+    { user: bob, password: "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq" }
+    { user: dave, password: "d4ve pass"
       permissions {
         publish: "open.>"
         subscribe: ["open.>", "_INBOX.>"]
@@ -88,12 +89,12 @@ async fn nkey_user_who_signs_the_nonce_is_let_in_and_a_stranger_is_not(transport
 
 async fn denied_publish_and_subscribe_are_reported_and_nothing_flows(transport: Transport) {
     let broker = Broker::start(transport, USERS).await;
-    let bob = password("bob", "b0b pass");
-    let (bob, mut events) = connect_watched(&broker, transport, bob).await;
-    let mut open = bob.subscribe("open.room").await.unwrap();
-    let _eavesdrop = bob.subscribe("closed.room").await.unwrap();
-    bob.publish("closed.room", "forbidden".into()).await.unwrap();
-    bob.publish("open.room", "allowed".into()).await.unwrap();
+    let dave = password("dave", "d4ve pass");
+    let (dave, mut events) = connect_watched(&broker, transport, dave).await;
+    let mut open = dave.subscribe("open.room").await.unwrap();
+    let _eavesdrop = dave.subscribe("closed.room").await.unwrap();
+    dave.publish("closed.room", "forbidden".into()).await.unwrap();
+    dave.publish("open.room", "allowed".into()).await.unwrap();
     assert_eq!(take(&mut open, 1).await, [b"allowed".to_vec()]);
     for verb in ["subscription", "publish"] {
         let event = events.until(|event| matches!(event, Event::ServerError(_))).await;

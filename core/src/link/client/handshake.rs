@@ -1,6 +1,6 @@
 //! How a client is let in: CONNECT, credentials, and the INFO that answers.
 
-use crate::auth::Denial;
+use crate::auth::{Denial, Identity};
 use crate::link::Phase;
 use crate::link::client::login::Moment;
 use crate::link::client::ops::Flow;
@@ -13,7 +13,8 @@ impl Shard {
     /// CONNECT, the first or a repeated one (client-protocol.md 2.4).
     pub(crate) fn connect(&mut self, slot: u32, json: &[u8]) -> Flow {
         let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
-        let again = link.flags.connected;
+        // Traffic has logged in whoever has an identity but has not said CONNECT.
+        let again = link.flags.connected || link.identity != Identity::Anonymous;
         let mut options = link.options.take().unwrap_or_default();
         if let Err(error) = options.apply(json) {
             link.options = Some(options);
@@ -22,6 +23,7 @@ impl Shard {
             return Flow::Break(());
         }
         if again {
+            link.permissions = None;
             self.unsubscribe_all(slot);
         }
         self.judge(slot, options, Moment::Connect)

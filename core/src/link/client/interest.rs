@@ -2,10 +2,11 @@
 
 use core::hash::BuildHasher as _;
 
+use crate::auth::link_permissions::LinkPermissions;
 use crate::notice::Way;
 use crate::shard::Shard;
 use crate::subject;
-use crate::wire::{encode, quote};
+use crate::wire::encode;
 
 impl Shard {
     /// SUB. The first failing check decides, in nats-server's order.
@@ -19,25 +20,20 @@ impl Shard {
         let Some(link) = self.links.at(slot) else { return };
         let (id, verbose, live) = (link.id, link.flags.verbose, link.sids.len());
         let limits = &self.settings.limits;
-        if queue == Some(b"_sys_") {
-            let subject = quote(subject);
-            let text = format!(
-                "Permissions Violation for Subscription to {subject} using queue \"_sys_\""
-            );
-            return self.send_err(slot, &text);
+        let allowed =
+            |permissions: &LinkPermissions| permissions.rules().may_subscribe(subject, queue);
+        if queue == Some(b"_sys_") || !link.permissions.as_deref().is_none_or(allowed) {
+            return self.subscription_violation(slot, subject, queue, sid);
         }
         if limits.max_sub_tokens > 0 && subject::token_count(subject) > limits.max_sub_tokens {
-            let subject = quote(subject);
-            let text =
-                format!("Permissions Violation for Subscription to {subject}, too many tokens");
-            return self.send_err(slot, &text);
+            return self.too_many_tokens(slot, subject, sid);
         }
         if limits.max_subscriptions > 0 && live >= limits.max_subscriptions {
             return self.send_err(slot, "maximum subscriptions exceeded");
         }
         if self.find_sid(slot, sid).is_none() {
             if !subject::is_valid_subscribe(subject) {
-                return self.send_err(slot, "Invalid Subject");
+                return self.send_error(slot, "Invalid Subject");
             }
             let Some(sub) = self.subs.insert(id, subject, queue, sid) else {
                 return self.send_err(slot, "maximum subscriptions exceeded");

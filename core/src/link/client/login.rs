@@ -61,7 +61,8 @@ impl Link {
             ("", "") => false,
             ("", user) => {
                 let single = auth.single_user.clone().map(Identity::User);
-                auth.users.named(user).is_none() && single.as_ref() != Some(&self.identity)
+                auth.users.named(user).is_none()
+                    && !single.is_some_and(|single| single.same_login(&self.identity))
             }
             (nkey, _) => auth.users.nkey(nkey).is_none(),
         }
@@ -123,6 +124,10 @@ impl Shard {
     ) -> Flow {
         let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
         link.identity = identity;
+        if link.authorize() {
+            self.drop_forbidden(slot);
+        }
+        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
         match moment {
             Moment::Connect => self.welcome(slot, options),
             Moment::Reload => {
@@ -227,6 +232,7 @@ impl Shard {
             Verdict::Grant(identity) => {
                 let Some(link) = self.links.at_mut(slot) else { return false };
                 link.identity = identity;
+                link.authorize();
                 link.options = Some(options);
                 link.phase = Phase::Open;
                 true

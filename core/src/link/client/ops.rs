@@ -6,7 +6,7 @@ use crate::link::Phase;
 use crate::reason::CloseReason;
 use crate::shard::Shard;
 use crate::subject;
-use crate::wire::{Op, Publish, encode, headers, quote};
+use crate::wire::{Op, Publish, encode, headers};
 
 /// Whether the rest of the read chunk is still wanted.
 pub(crate) type Flow = ControlFlow<()>;
@@ -79,23 +79,21 @@ impl Shard {
             return Flow::Break(());
         }
         let Some(link) = self.links.at(slot) else { return Flow::Break(()) };
-        let (id, flags) = (link.id, link.flags);
+        let (id, flags, restricted) = (link.id, link.flags, link.permissions.is_some());
         let size = publish.body.as_slice().len() as u64;
         self.pass.in_msgs += 1;
         self.pass.in_bytes += size;
         if flags.pedantic && !subject::is_valid_literal(publish.subject) {
             self.send_error(slot, "Invalid Publish Subject");
         }
-        if is_reserved_subject(publish.subject) {
-            let quoted = quote(publish.subject);
-            let text = format!("Permissions Violation for Publish to {quoted}");
-            self.send_err(slot, &text);
+        if is_reserved_subject(publish.subject)
+            || (restricted && !self.may_publish(slot, publish.subject))
+        {
+            self.publish_violation(slot, publish.subject);
             return Flow::Continue(());
         }
         if let Some(reply) = publish.reply.filter(|reply| is_reserved_reply(reply)) {
-            let quoted = quote(reply);
-            let text = format!("Permissions Violation for Publish with Reply of {quoted}");
-            self.send_err(slot, &text);
+            self.reply_violation(slot, reply);
             return Flow::Continue(());
         }
         if flags.verbose {

@@ -1,15 +1,16 @@
 //! `authorization` blocks and users (reference section 2.3).
 //!
-//! Users, keys and the order of steps are obeyed. Whatever this version cannot check makes its
-//! user [`User::unenforceable`] or all of authentication fail closed, and says so.
+//! Users, keys and the order of steps are obeyed. What this version cannot check
+//! makes all of authentication fail closed, and says so.
 //!
 //! One key is our own: `order: [users, nkeys]` names the steps of authentication (`nkeys`,
 //! `users`, `token`, `user`) that are to come first, in this order.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use nervure_core::auth::{ConnectionType, ConnectionTypes, PublicKey, Role, Step};
+use nervure_core::auth::{ConnectionType, ConnectionTypes, Permissions, PublicKey, Role, Step};
 use nkeys::{KeyPair, KeyPairType};
 
 use super::super::value::{Node, Value};
@@ -39,8 +40,8 @@ pub(super) struct Authorization {
     pub(super) token: String,
     pub(super) timeout: Option<Duration>,
     pub(super) users: Users,
-    /// Users without permissions of their own are restricted.
-    default_restricts: bool,
+    /// Of users without permissions of their own.
+    default_permissions: Option<Arc<Permissions>>,
     pub(super) permissions: bool,
     pub(super) responses: bool,
     callout: bool,
@@ -51,14 +52,8 @@ pub(super) struct Authorization {
 /// The entries of a `users` list.
 #[derive(Default)]
 pub(super) struct Users {
-    pub(super) named: Vec<Entrant<User>>,
-    pub(super) nkeys: Vec<Entrant<NkeyUser>>,
-}
-
-/// A user, and whether it has permissions of its own.
-pub(super) struct Entrant<U> {
-    user: U,
-    has_permissions: bool,
+    pub(super) named: Vec<User>,
+    pub(super) nkeys: Vec<NkeyUser>,
 }
 
 pub(super) const BLOCK: Block<Authorization> = Block::new(&[
@@ -72,13 +67,13 @@ pub(super) const BLOCK: Block<Authorization> = Block::new(&[
         }),
     ),
     now(&["users"], Kind::Custom(|decoder, a, entry| a.users = decoder.users(entry.node))),
-    later(
+    now(
         &["default_permissions", "default_permission", "permissions"],
         Kind::Custom(|decoder, a, entry| {
-            let found = decoder.permissions(entry.node);
+            let rules = decoder.permissions(entry.node);
             a.permissions = true;
-            a.default_restricts |= found.restricts;
-            a.responses |= found.responses;
+            a.responses |= rules.responses.is_some();
+            a.default_permissions = decoder.compiled(&rules);
         }),
     ),
     later(
@@ -102,14 +97,11 @@ impl Authorization {
             ..AuthOptions::default()
         };
         auth.single_user = self.users.is_empty();
-        let default = |has_permissions: bool| self.default_restricts && !has_permissions;
-        for Entrant { mut user, has_permissions } in self.users.named {
-            user.unenforceable |= default(has_permissions);
-            auth.users.push(user);
-        }
-        for Entrant { mut user, has_permissions } in self.users.nkeys {
-            user.unenforceable |= default(has_permissions);
-            auth.nkeys.push(user);
+        (auth.users, auth.nkeys) = (self.users.named, self.users.nkeys);
+        // A user with a block of his own gets nothing from the defaults.
+        let users = auth.users.iter_mut().map(|user| &mut user.permissions);
+        for permissions in users.chain(auth.nkeys.iter_mut().map(|nkey| &mut nkey.permissions)) {
+            *permissions = permissions.take().or_else(|| self.default_permissions.clone());
         }
         if !self.user.is_empty() || !self.password.is_empty() {
             auth.users.push(User {
@@ -150,8 +142,8 @@ impl Users {
 
     /// The first name or key that is taken already; all are added to `taken`.
     pub(super) fn duplicate(&self, taken: &mut HashSet<String>) -> Option<String> {
-        let named = self.named.iter().map(|named| ("user", named.user.name.clone()));
-        let nkeys = self.nkeys.iter().map(|nkey| ("nkey", nkey.user.key.to_string()));
+        let named = self.named.iter().map(|named| ("user", named.name.clone()));
+        let nkeys = self.nkeys.iter().map(|nkey| ("nkey", nkey.key.to_string()));
         let mut found = None;
         for (kind, name) in named.chain(nkeys) {
             // Names and keys are separate spaces.
@@ -171,8 +163,7 @@ struct Draft {
     nkey: Option<String>,
     types: ConnectionTypes,
     proxy_required: bool,
-    has_permissions: bool,
-    unenforceable: bool,
+    permissions: Option<Arc<Permissions>>,
     wrong: bool,
 }
 
@@ -186,11 +177,11 @@ const USER: Block<Draft> = Block::new(&[
             u.nkey = (!text.is_empty()).then_some(text);
         }),
     ),
-    later(
+    now(
         &["permissions", "permission", "authorization"],
         Kind::Custom(|decoder, user, entry| {
-            user.has_permissions = true;
-            user.unenforceable |= decoder.permissions(entry.node).restricts;
+            let rules = decoder.permissions(entry.node);
+            user.permissions = decoder.compiled(&rules);
         }),
     ),
     now(
@@ -234,14 +225,13 @@ impl Decoder<'_> {
     fn user(&mut self, users: &mut Users, item: &Node) {
         let mut draft = Draft::default();
         self.walk_node(&USER, &mut draft, item);
-        let Draft { types, proxy_required, has_permissions, unenforceable, .. } = draft;
+        let Draft { types, proxy_required, permissions, .. } = draft;
         match draft.nkey {
             _ if draft.wrong => {}
             None if draft.name.is_empty() => self.error(&item.pos, "User entry requires a user"),
             None => {
                 let (name, password) = (draft.name, draft.password);
-                let user = User { name, password, types, proxy_required, unenforceable };
-                users.named.push(Entrant { user, has_permissions });
+                users.named.push(User { name, password, types, proxy_required, permissions });
             }
             Some(text) => match PublicKey::parse(&text) {
                 Ok(key) if key.role() == Some(Role::User) => {
@@ -249,8 +239,7 @@ impl Decoder<'_> {
                         let text = "Nkey users do not take usernames or passwords";
                         return self.error(&item.pos, text);
                     }
-                    let user = NkeyUser { key, types, proxy_required, unenforceable };
-                    users.nkeys.push(Entrant { user, has_permissions });
+                    users.nkeys.push(NkeyUser { key, types, proxy_required, permissions });
                 }
                 _ => self.error(&item.pos, "Not a valid public nkey for a user"),
             },

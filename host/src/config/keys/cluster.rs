@@ -25,7 +25,7 @@ const CLUSTER: Block<()> = Block::new(&[
     now(
         &["permissions"],
         Kind::Custom(|decoder, (), entry| {
-            if decoder.permissions(entry.node).responses {
+            if decoder.permissions(entry.node).responses.is_some() {
                 decoder.error(entry.pos(), NO_CLUSTER_RESPONSES);
             }
         }),

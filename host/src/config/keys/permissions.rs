@@ -1,30 +1,47 @@
-//! Permission maps (reference section 2.3). Checked in full; enforced by a later version, so all
-//! that is kept is whether they restrict anything.
+//! Permission maps (reference section 2.3, security 2.1).
+
+use std::sync::Arc;
+
+use nervure_core::auth::{Lists, Permissions, Responses, Rules, parse_entry};
 
 use super::super::duration::parse_duration;
 use super::super::value::{Node, Value};
-use super::{Block, Decoder, Entry, Key, Kind, now, skip};
+use super::{Block, Decoder, Entry, Key, Kind, now};
 
-/// What a permission map asks for.
-#[derive(Default)]
-pub(super) struct Permissions {
-    /// It takes something away from, or changes something for, its user.
-    pub(super) restricts: bool,
-    /// `allow_responses` is there and not false.
-    pub(super) responses: bool,
-}
-
-const BLOCK: Block<Permissions> = Block {
+const BLOCK: Block<Rules> = Block {
     keys: &[
-        now(&["pub", "publish", "import"], Kind::Custom(publish)),
-        now(&["sub", "subscribe", "export"], Kind::Custom(subscribe)),
+        now(
+            &["pub", "publish", "import"],
+            Kind::Custom(|decoder, rules, entry| {
+                rules.publish = side(decoder, entry.node, false);
+            }),
+        ),
+        now(
+            &["sub", "subscribe", "export"],
+            Kind::Custom(|decoder, rules, entry| {
+                rules.subscribe = side(decoder, entry.node, true);
+            }),
+        ),
         now(&["allow_responses", "publish_allow_responses"], Kind::Custom(responses)),
     ],
     unknown: |name| format!("Unknown field {name:?} parsing permissions"),
 };
 
 const SIDE: Block<Side> = Block {
-    keys: &[now(&["allow"], Kind::Custom(subjects)), now(&["deny"], Kind::Custom(subjects))],
+    keys: &[
+        now(
+            &["allow"],
+            Kind::Custom(|decoder, side, entry| {
+                side.lists.allow = decoder.subjects(entry.node, side.queues, None);
+            }),
+        ),
+        now(
+            &["deny"],
+            Kind::Custom(|decoder, side, entry| {
+                side.lists.deny = decoder.subjects(entry.node, side.queues, None);
+            }),
+        ),
+    ],
     unknown: |name| {
         format!(
             "Unknown field name {name:?} parsing subject permissions, only 'allow' or 'deny' \
@@ -33,83 +50,73 @@ const SIDE: Block<Side> = Block {
     },
 };
 
-const RESPONSES: Block<()> = Block {
+const RESPONSES: Block<SignedResponses> = Block {
     keys: &[
-        now(&["max", "max_msgs", "max_messages", "max_responses"], Kind::Int(skip)),
+        now(
+            &["max", "max_msgs", "max_messages", "max_responses"],
+            Kind::Int(|responses, max| responses.max = max),
+        ),
         now(&["expires", "expiration", "ttl"], Kind::Custom(expires)),
     ],
     unknown: |name| format!("Unknown field {name:?} parsing permissions"),
 };
 
+/// One direction while it is read.
 #[derive(Default)]
 struct Side {
     queues: bool,
-    restricts: bool,
+    lists: Lists,
+}
+
+/// As written: zero and negative numbers have a meaning of their own.
+#[derive(Default)]
+struct SignedResponses {
+    max: i64,
+    expires_nanos: i64,
 }
 
 /// Whether a subject is well-formed; wildcards are allowed.
 pub(super) fn valid_subject(subject: &str) -> bool {
-    if subject.is_empty() || subject.contains(char::is_whitespace) {
-        return false;
-    }
-    let mut tokens = subject.split('.').peekable();
-    while let Some(token) = tokens.next() {
-        if token.is_empty() || (token == ">" && tokens.peek().is_some()) {
-            return false;
-        }
-    }
-    true
+    parse_entry(subject, false).is_ok()
 }
 
-fn publish(decoder: &mut Decoder<'_>, out: &mut Permissions, entry: &Entry<'_>) {
-    side(decoder, out, entry.node, false);
+/// Bare subjects are those that are allowed.
+fn side(decoder: &mut Decoder<'_>, node: &Node, queues: bool) -> Lists {
+    let Value::Map(map) = &*node.value else {
+        return Lists { allow: decoder.subjects(node, queues, None), deny: Vec::new() };
+    };
+    let mut side = Side { queues, ..Side::default() };
+    decoder.walk(&SIDE, &mut side, map);
+    side.lists
 }
 
-fn subscribe(decoder: &mut Decoder<'_>, out: &mut Permissions, entry: &Entry<'_>) {
-    side(decoder, out, entry.node, true);
-}
-
-fn side(decoder: &mut Decoder<'_>, out: &mut Permissions, node: &Node, queues: bool) {
-    let mut side = Side { queues, restricts: false };
-    match &*node.value {
-        Value::Map(map) => decoder.walk(&SIDE, &mut side, map),
-        _ => side.restricts = decoder.subjects(node, queues, None),
-    }
-    out.restricts |= side.restricts;
-}
-
-fn subjects(decoder: &mut Decoder<'_>, out: &mut Side, entry: &Entry<'_>) {
-    out.restricts |= decoder.subjects(entry.node, out.queues, None);
-}
-
-fn responses(decoder: &mut Decoder<'_>, out: &mut Permissions, entry: &Entry<'_>) {
+fn responses(decoder: &mut Decoder<'_>, rules: &mut Rules, entry: &Entry<'_>) {
     match entry.value() {
-        Value::Bool(on) => out.responses |= on,
+        Value::Bool(on) => rules.responses = on.then(Responses::default),
         Value::Map(map) => {
-            decoder.walk(&RESPONSES, &mut (), map);
-            out.responses = true;
+            let mut found = SignedResponses::default();
+            decoder.walk(&RESPONSES, &mut found, map);
+            rules.responses = Some(Responses::from_signed(found.max, found.expires_nanos));
         }
         _ => decoder
             .error(entry.pos(), "error parsing response permissions, expected a boolean or a map"),
     }
-    out.restricts |= out.responses;
 }
 
-fn expires(decoder: &mut Decoder<'_>, (): &mut (), entry: &Entry<'_>) {
+fn expires(decoder: &mut Decoder<'_>, responses: &mut SignedResponses, entry: &Entry<'_>) {
     match entry.value() {
-        Value::String(text) => {
-            if let Err(reason) = parse_duration(text) {
-                decoder.error(entry.pos(), format!("error parsing expires: {reason}"));
-            }
-        }
+        Value::String(text) => match parse_duration(text) {
+            Ok(nanos) => responses.expires_nanos = nanos,
+            Err(reason) => decoder.error(entry.pos(), format!("error parsing expires: {reason}")),
+        },
         _ => decoder.error(entry.pos(), "error parsing expires, not a duration string"),
     }
 }
 
 impl Decoder<'_> {
     /// A permission map.
-    pub(super) fn permissions(&mut self, node: &Node) -> Permissions {
-        let mut out = Permissions::default();
+    pub(super) fn permissions(&mut self, node: &Node) -> Rules {
+        let mut out = Rules::default();
         match &*node.value {
             Value::Map(map) => self.walk(&BLOCK, &mut out, map),
             other => {
@@ -122,9 +129,21 @@ impl Decoder<'_> {
         out
     }
 
+    /// Permissions ready to be asked.
+    pub(super) fn compiled(&mut self, rules: &Rules) -> Option<Arc<Permissions>> {
+        // Entries with errors have been reported and left out.
+        let compiled = Permissions::new(rules).map_err(|error| self.bare_error(error.to_string()));
+        compiled.ok().map(Arc::new)
+    }
+
     /// A subject or a list of subjects, each with a queue behind it if `queues`. Errors stand at
-    /// `at`, or without a place as nats-server reports them. Says whether there are any.
-    pub(super) fn subjects(&mut self, node: &Node, queues: bool, at: Option<&Entry<'_>>) -> bool {
+    /// `at`, or without a place as nats-server reports them. Returns those without errors.
+    pub(super) fn subjects(
+        &mut self,
+        node: &Node,
+        queues: bool,
+        at: Option<&Entry<'_>>,
+    ) -> Vec<String> {
         let refuse = |this: &mut Self, text: String| match at {
             Some(entry) => this.error(entry.pos(), text),
             None => this.bare_error(text),
@@ -154,19 +173,14 @@ impl Decoder<'_> {
                 );
             }
         }
-        for text in &list {
-            let parts: Vec<&str> = text.split_whitespace().collect();
-            match parts.as_slice() {
-                [subject, queue] if queues && valid_subject(subject) => {
-                    if !valid_subject(queue) {
-                        refuse(self, format!("queue {queue:?} is not a valid queue"));
-                    }
-                }
-                [subject] if subject == text && valid_subject(subject) => {}
-                _ => refuse(self, format!("subject {text:?} is not a valid subject")),
+        list.retain(|text| {
+            let checked = parse_entry(text, queues);
+            if let Err(invalid) = &checked {
+                refuse(self, invalid.to_string());
             }
-        }
-        !list.is_empty()
+            checked.is_ok()
+        });
+        list.into_iter().map(str::to_owned).collect()
     }
 }
 

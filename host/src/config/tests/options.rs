@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use nervure_core::Limits;
-use nervure_core::auth::{ConnectionType, ConnectionTypes, PublicKey, Step};
+use nervure_core::auth::{
+    ConnectionType, ConnectionTypes, Lists, Permissions, PublicKey, Responses, Rules, Step,
+};
 
 use super::super::validate;
 use super::{Memory, loaded};
@@ -146,30 +148,66 @@ fn ways_in_are_taken() {
     assert_eq!((&*single.users[0].name, &*single.users[0].password), ("a", "$2a$11$x"));
     assert_eq!(auth("authorization {token: t}").token.as_deref(), Some("t"));
     let list = auth("authorization {users: [{user: a, password: x}, {username: b}]}");
-    let names: Vec<_> = list.users.iter().map(|user| (&*user.name, user.unenforceable)).collect();
-    assert_eq!(names, [("a", false), ("b", false)]);
+    let names: Vec<_> = list.users.iter().map(|user| &*user.name).collect();
+    assert_eq!(names, ["a", "b"]);
     assert!(!list.single_user && !list.fail_closed);
     assert_eq!(auth("authorization {}"), AuthOptions::default());
 }
 
+/// The permissions of the first user, whose block has these members.
+fn permissions(members: &str) -> Permissions {
+    let text = format!("authorization {{users: [{{user: a, permissions: {{{members}}}}}]}}");
+    let loaded = loaded(&text);
+    assert!(loaded.options.not_yet.is_empty());
+    let permissions = loaded.options.auth.users[0].permissions.clone();
+    (*permissions.expect("a block makes permissions")).clone()
+}
+
+#[test]
+fn permissions_are_taken() {
+    let made = |publish: [&[&str]; 2], subscribe: [&[&str]; 2], responses| {
+        let lists = |[allow, deny]: [&[&str]; 2]| {
+            let owned = |list: &[&str]| list.iter().map(|&entry| entry.to_owned()).collect();
+            Lists { allow: owned(allow), deny: owned(deny) }
+        };
+        let (publish, subscribe) = (lists(publish), lists(subscribe));
+        Permissions::new(&Rules { publish, subscribe, responses }).expect("proper rules")
+    };
+    let none: [&[&str]; 2] = [&[], &[]];
+    for text in ["", "pub: []", "pub: {}", "pub: {allow: []}", "allow_responses: false"] {
+        assert!(permissions(text).is_unrestricted(), "{text}");
+    }
+    assert_eq!(permissions("pub: x"), made([&["x"], &[]], none, None));
+    assert_eq!(permissions("publish: {deny: [x, y.>]}"), made([&[], &["x", "y.>"]], none, None));
+    assert_eq!(permissions("sub: [a, \"b q.*\"]"), made(none, [&["a", "b q.*"], &[]], None));
+    let both = "export: {allow: a, deny: b}, import: c";
+    assert_eq!(permissions(both), made([&["c"], &[]], [&["a"], &["b"]], None));
+    let responses = |text: &str| permissions(text).responses();
+    assert_eq!(responses("allow_responses: true"), Some(Responses::default()));
+    let (max, expires) = (Some(5), Some(Duration::from_millis(500)));
+    let found = responses("publish_allow_responses: {max_msgs: 5, ttl: \"500ms\"}");
+    assert_eq!(found, Some(Responses { max, expires }));
+    let found = responses("allow_responses: {max: -1, expires: \"-1s\"}");
+    assert_eq!(found, Some(Responses { max: None, expires: None }));
+    assert_eq!(responses("allow_responses: {}"), Some(Responses::default()));
+}
+
+#[test]
+fn default_permissions_are_for_listed_users_without_a_block() {
+    let text = "authorization {default_permissions: {pub: x}, \
+                users: [{user: a}, {user: b, permissions: {}}]}";
+    let users = auth(text).users;
+    let restricted = |at: usize| {
+        let permissions = users[at].permissions.as_ref();
+        permissions.is_some_and(|permissions| !permissions.is_unrestricted())
+    };
+    assert!(restricted(0) && !restricted(1));
+    let single = auth("authorization {user: a, password: b, default_permissions: {pub: x}}");
+    assert_eq!(single.users[0].permissions, None);
+}
+
 #[test]
 fn what_cannot_be_checked_yet_lets_nobody_in() {
-    let user = |rest: &str| {
-        let loaded = loaded(&format!("authorization {{users: [{{user: a, {rest}}}]}}"));
-        (loaded.options.auth.users[0].unenforceable, loaded.options.not_yet.len())
-    };
-    assert_eq!(user("permissions: {pub: x}"), (true, 1));
-    assert_eq!(user("permissions: {sub: {deny: x}}"), (true, 1));
-    assert_eq!(user("permissions: {allow_responses: true}"), (true, 1));
-    assert_eq!(user("permissions: {}"), (false, 0));
-    assert!(!user("permissions: {pub: {}}").0);
-
-    let defaults = auth(
-        "authorization {default_permissions: {pub: x}, \
-         users: [{user: a}, {user: b, permissions: {}}]}",
-    );
-    assert!(defaults.users[0].unenforceable && !defaults.users[1].unenforceable);
-
     let nkey = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
     for text in [
         format!("accounts {{A: {{users: [{{nkey: {nkey}}}]}}}}"),
@@ -343,10 +381,10 @@ fn generated_configurations_of_test_harnesses_load() {
                          }\n       }\n     }\n   ]\n }\n";
     let options = loaded(text).options;
     assert_eq!(options.tags, ["id:abc"]);
-    assert!(options.auth.users[0].unenforceable);
+    assert!(!options.auth.users[0].permissions.as_ref().is_none_or(|it| it.is_unrestricted()));
     let text = "user_perms = { publish: [\"a\", \"b.>\"], subscribe = \"_INBOX.>\" }\n\
                 authorization { users: [ {user: x, password: y, permissions: $user_perms} ] }\n\
                 leafnodes { remotes [ { url: leaf://127.0.0.1:7422 } ] }\n\
                 jetstream { domain:LEAF }\n";
-    assert!(loaded(text).options.auth.users[0].unenforceable);
+    assert!(loaded(text).options.auth.users[0].permissions.is_some());
 }
