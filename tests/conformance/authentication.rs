@@ -183,6 +183,14 @@ fn s004_a_guest_is_told_of_authentication_later() {
 }
 
 #[test]
+fn s005_the_curve_key_is_new_at_each_start() {
+    let xkey = |server: &Server| server.session().info()["xkey"].as_str().map(str::to_owned);
+    let (one, two) = (xkey(&start("")), xkey(&start("")));
+    assert!(one.as_deref().is_some_and(|key| key.starts_with('X')), "{one:?}");
+    assert_ne!(one, two);
+}
+
+#[test]
 fn s010_s012_s014_silence_times_out_even_where_guests_are_welcome() {
     let server = start(
         "authorization { timeout: 0.5, users: [ { user: a, password: b } ] }\nno_auth_user: a\n",

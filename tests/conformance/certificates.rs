@@ -1,6 +1,8 @@
-//! Certificates that stand for users (reference security 13, items 47 to 53).
+//! Certificates that stand for users, and authentication over TLS (reference security 13, items 11
+//! and 47 to 53).
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use harness::tls::{Certificates, ClientCertificate};
 use harness::{Launch, Server};
@@ -228,4 +230,17 @@ fn users_meant_for_certificates_are_shut_out_elsewhere_unless_they_have_a_passwo
     mapped.send("CONNECT {\"user\":\"mapped\"}\r\n").expect(UNAUTHORIZED).expect_closed();
     let server = Launch::new().config(format!("{websocket}{users}no_auth_user: mapped\n")).start();
     server.client("").finish();
+}
+
+#[test]
+fn s011_the_authentication_timer_begins_after_the_handshake() {
+    let tls = CERTIFICATES.block("timeout: 0.5");
+    let server =
+        Launch::new().config(format!("{tls}authorization {{ user: a, password: b }}\n")).start();
+    let mut session = CERTIFICATES.upgrade(server.port(), false);
+    // The first write shakes hands; half a CONNECT does not stop the timer.
+    session.send("CONNECT ");
+    let began = Instant::now();
+    session.expect("-ERR 'Authentication Timeout'\r\n").expect_closed();
+    assert!(began.elapsed() >= Duration::from_millis(1400), "{:?}", began.elapsed());
 }

@@ -275,3 +275,159 @@ impl Pending {
         Denial::new(self.by.name(), WRONG_SECRET)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nkey::PublicKey;
+    use super::super::users::{ConnectionTypes, Users};
+    use super::*;
+
+    /// The pair of reference security 12.2, and its signature of that nonce.
+    const KEY: &str = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK";
+    const NONCE: &Nonce = b"PXoWU7zWAMt75FY";
+    const SIGNATURE: &str =
+        "bnxg5G8aOV2LQdSE_lcM9clxm_fbTTZxsqQ1EpTNgJXmH6z5ezesd49kXfuNhoAqw_DmEtsGcNsJdug9wMuRDQ";
+
+    fn nothing() -> Shown<'static> {
+        Shown {
+            user: "",
+            pass: "",
+            token: "",
+            nkey: "",
+            sig: "",
+            proxy_sig: "",
+            nonce: NONCE,
+            certificate: None,
+            kind: ConnectionType::Standard,
+            proven: None,
+        }
+    }
+
+    fn key() -> PublicKey {
+        PublicKey::parse(KEY).unwrap()
+    }
+
+    /// Every way in at once.
+    fn auth() -> Auth {
+        let user = |name| User::with_password(name, Secret::new("p"));
+        let elsewhere = ConnectionTypes::default().with(ConnectionType::WebSocket);
+        Auth {
+            required: true,
+            users: Arc::new(Users::new([
+                user("a"),
+                User { types: elsewhere, ..user("elsewhere") },
+                User { proxy_required: true, ..user("proxied") },
+                User::with_nkey(key()),
+            ])),
+            single_user: Some(Arc::new(user("single"))),
+            token: Some(Secret::new("t")),
+            trusted_proxies: vec![key()],
+            ..Auth::default()
+        }
+    }
+
+    fn name(verdict: Verdict) -> Result<String, String> {
+        match verdict {
+            Verdict::Grant(Identity::User(user)) => Ok(user.name().to_owned()),
+            Verdict::Grant(Identity::Token(_)) => Ok("token".to_owned()),
+            Verdict::Grant(Identity::Anonymous) => Ok("anonymous".to_owned()),
+            Verdict::Deny(denial) => Err(denial.to_string()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn each_step_says_yes_no_or_not_mine_and_why() {
+        let auth = auth();
+        let nothing = nothing();
+        let key = Shown { nkey: KEY, sig: SIGNATURE, ..nothing };
+        let rows = [
+            (key, Ok(KEY)),
+            (Shown { sig: "AAAA", ..key }, Err("nkeys: the signature is missing or not in base64")),
+            (
+                Shown { nonce: &[b'x'; 15], ..key },
+                Err("nkeys: the signature does not fit the nonce"),
+            ),
+            (Shown { nkey: "U", user: "a", pass: "p", ..key }, Err("nkeys: no user has this key")),
+            (Shown { user: "a", pass: "p", ..nothing }, Ok("a")),
+            (
+                Shown { user: "a", pass: "x", token: "t", ..nothing },
+                Err("users: the secret is wrong"),
+            ),
+            (Shown { user: "single", pass: "p", ..nothing }, Err("users: no user has this name")),
+            (
+                Shown { user: "elsewhere", pass: "p", ..nothing },
+                Err("users: the user may not connect this way"),
+            ),
+            (
+                Shown { user: "proxied", pass: "p", ..nothing },
+                Err("users: the connection does not come through a trusted proxy"),
+            ),
+            (Shown { user: "proxied", pass: "p", proxy_sig: SIGNATURE, ..nothing }, Ok("proxied")),
+            (
+                Shown { user: "a", pass: "p", proxy_sig: "x", ..nothing },
+                Err("proxies: the signature is no trusted proxy's"),
+            ),
+            (Shown { token: "t", ..nothing }, Ok("token")),
+            (nothing, Err("token: the secret is wrong")),
+        ];
+        for (shown, expected) in rows {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(name(auth.decide(&shown)), expected);
+        }
+        let empty = Auth { required: true, ..Auth::default() };
+        let nobody = "end of chain: nothing that any way in asks for was shown";
+        assert_eq!(name(empty.decide(&key)), Err(nobody.to_owned()));
+        assert_eq!(name(Auth::default().decide(&key)), Ok("anonymous".to_owned()));
+    }
+
+    #[test]
+    fn the_order_decides_who_is_asked_first() {
+        let shown =
+            Shown { nkey: KEY, sig: SIGNATURE, user: "a", pass: "p", token: "t", ..nothing() };
+        for (first, expected) in [(Step::Nkeys, KEY), (Step::Users, "a"), (Step::Token, "token")] {
+            let auth = Auth { order: vec![first, Step::SingleUser], ..auth() };
+            assert_eq!(name(auth.decide(&shown)), Ok(expected.to_owned()));
+        }
+        let auth = Auth { order: vec![Step::SingleUser, Step::Nkeys], ..auth() };
+        assert_eq!(name(auth.decide(&shown)), Err("user: not the one user's name".to_owned()));
+    }
+
+    #[test]
+    fn only_who_shows_nothing_becomes_the_one_that_stands_for_it() {
+        let with = |name: &str| Auth { no_auth_user: Some(name.into()), ..auth() };
+        let nothing = nothing();
+        let stand_in =
+            |auth: &Auth, shown| auth.stand_in(&shown).map(|user| user.name().to_owned());
+        for stand in ["a", KEY] {
+            let auth = with(stand);
+            assert_eq!(stand_in(&auth, nothing).as_deref(), Some(stand));
+            for shown in [
+                Shown { user: "x", ..nothing },
+                Shown { pass: "x", ..nothing },
+                Shown { token: "x", ..nothing },
+            ] {
+                assert_eq!(stand_in(&auth, shown), None);
+            }
+        }
+        let key = Shown { nkey: "U", ..nothing };
+        assert_eq!(stand_in(&with(KEY), key), None);
+        assert_eq!(stand_in(&with("a"), key).as_deref(), Some("a"));
+        let mapping = Auth { map_certificates: true, ..with("a") };
+        assert_eq!(stand_in(&mapping, nothing), None);
+        assert_eq!(stand_in(&auth(), nothing), None);
+    }
+
+    #[test]
+    fn a_hash_is_asked_about_unless_it_is_given_itself_or_proven() {
+        let hash = "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq";
+        let users = Arc::new(Users::new([User::with_password("h", Secret::new(hash))]));
+        let auth = Auth { required: true, users, ..Auth::default() };
+        let shown = Shown { user: "h", pass: "p", ..nothing() };
+        let Verdict::Ask(_, pending) = auth.decide(&shown) else { panic!("nobody asks") };
+        let again = Shown { proven: Some(&pending.identity), ..shown };
+        assert_eq!(auth.decide(&again), Verdict::Grant(pending.identity.clone()));
+        let itself = Shown { pass: hash, ..shown };
+        assert_eq!(name(auth.decide(&itself)), Err("users: the secret is wrong".to_owned()));
+    }
+}
