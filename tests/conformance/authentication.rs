@@ -82,6 +82,7 @@ table!(USERS, Silent, {
         connect(r#""user":"literal","pass":"$2$10$abc""#) => "+OK\r\n", Open;
     s021_a_malformed_hash_fits_nothing:
         connect(r#""user":"broken","pass":"$2a$10$abc""#) => UNAUTHORIZED, Closed;
+    s021_not_even_nothing: connect(r#""user":"broken","pass":"""#) => UNAUTHORIZED, Closed;
     s024_no_password: connect(r#""user":"empty""#) => "+OK\r\n", Open;
     s024_an_empty_password: connect(r#""user":"empty","pass":"""#) => "+OK\r\n", Open;
     s024_any_other_password: connect(r#""user":"empty","pass":"x""#) => UNAUTHORIZED, Closed;

@@ -151,8 +151,10 @@ pub fn attribute_type(name: &str) -> Option<AttributeType> {
     TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
 }
 
+/// The same attributes, each as often.
 fn same(a: &Component, b: &Component) -> bool {
-    a.len() == b.len() && a.iter().all(|attribute| b.contains(attribute))
+    let count = |of: &Component, wanted| of.iter().filter(|found| *found == wanted).count();
+    a.len() == b.len() && a.iter().all(|attribute| count(a, attribute) == count(b, attribute))
 }
 
 /// Takes a value off the front of `text`: up to an unescaped `,` or `+`, which is left.
@@ -235,6 +237,7 @@ mod tests {
         }
         let turned = name("O=Acme Inc, OU=Eng, CN=dn user");
         assert!(!turned.equals(&reference) && turned.equals_unordered(&reference));
+        assert!(!name("OU=a+OU=a+OU=b").equals(&name("OU=a+OU=b+OU=b")));
         let twice = name("OU=a,OU=a,OU=b");
         assert!(!twice.equals_unordered(&name("OU=a,OU=b,OU=b")));
     }

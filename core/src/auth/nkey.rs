@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use data_encoding::{BASE32_NOPAD, BASE64, BASE64URL_NOPAD};
+use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use thiserror::Error;
 
@@ -133,7 +133,8 @@ impl fmt::Debug for PublicKey {
 /// combinations are refused (observed on nats-server 2.15.1).
 pub fn signature(text: &str) -> Option<[u8; 64]> {
     url_signature(text).or_else(|| {
-        let decoded = BASE64.decode(text.as_bytes()).ok()?;
+        // The padding is taken off here, because the decoder would also take it in between.
+        let decoded = BASE64_NOPAD.decode(text.strip_suffix("==")?.as_bytes()).ok()?;
         decoded.try_into().ok()
     })
 }
@@ -214,7 +215,10 @@ mod tests {
         for accepted in [SIGNATURE.to_owned(), format!("{standard}==")] {
             assert!(key.verifies(NONCE, &signature(&accepted).unwrap()), "{accepted}");
         }
-        for refused in [format!("{SIGNATURE}=="), format!("{SIGNATURE}="), standard.clone()] {
+        let in_between = format!("{}={}=", &standard[..43], &standard[43..]);
+        for refused in
+            [format!("{SIGNATURE}=="), format!("{SIGNATURE}="), standard.clone(), in_between]
+        {
             assert_eq!(signature(&refused), None, "{refused}");
         }
         assert_eq!(url_signature(&format!("{standard}==")), None);
