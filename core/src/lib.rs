@@ -11,8 +11,8 @@
 //!
 //! [`Shard::receive`](shard::Shard::receive) → [`wire`] (bytes to operations) → [`link`] (who may say what) →
 //! `router` (match, choose queue members, deliver) with [`interest`] (who wants what) and
-//! [`subject`] (what a subject is) → [`outbound`] (what waits to be written). [`auth`] is asked on
-//! the way about users who may not do everything.
+//! [`subject`] (what a subject is and what mappings make of it) → [`outbound`] (what waits to be
+//! written). [`auth`] is asked on the way about users who may not do everything.
 
 #![forbid(unsafe_code)]
 

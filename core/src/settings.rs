@@ -2,10 +2,12 @@
 //! whole.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::auth::Auth;
 use crate::limits::Limits;
 use crate::link::Transport;
+use crate::subject::mappings::Mappings;
 
 /// What all shards of a server obey. A reload makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct Settings {
     pub no_headers: bool,
     /// Protocol traces are wanted as notices.
     pub trace: Option<TraceRules>,
+    /// What clients' publications change their subjects by; `None` is by nothing.
+    pub mappings: Option<Arc<Mappings>>,
 }
 
 impl Settings {

@@ -138,6 +138,8 @@ pub struct Shard {
     /// Room for the members of other shards that one message's queue groups chose: the member and
     /// its group's place in the plan.
     pub(crate) picks: Vec<(SubId, usize)>,
+    /// Room for the verb and the new subject of a message that is mapped.
+    pub(crate) renamed: Vec<u8>,
     pub(crate) rng: fastrand::Rng,
     pub(crate) hasher: FixedState,
     pub(crate) pass: Pass,
@@ -172,6 +174,7 @@ impl Shard {
             effects: Effects::default(),
             outboxes,
             picks: Vec::new(),
+            renamed: Vec::new(),
             rng,
             hasher,
             pass: Pass::default(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nervure_core::Limits;
 use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
+use nervure_core::subject::mappings::Mapping;
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
 pub const MAX_SHARDS: usize = 256;
@@ -51,6 +52,10 @@ pub struct Options {
     pub max_closed_clients: usize,
     /// What a write that times out does to a client: close (false) or retry (true).
     pub write_timeout_retry: bool,
+    /// Name of the cluster that this server is to be part of; subject mappings may depend on it.
+    pub cluster_name: Option<String>,
+    /// Subject mappings of the global account; the last one of a source counts.
+    pub mappings: Vec<Mapping>,
     /// Who may connect.
     pub auth: AuthOptions,
     /// Keys of proxies whose signatures count.
@@ -291,6 +296,8 @@ impl Default for Options {
             no_header_support: false,
             max_closed_clients: 10_000,
             write_timeout_retry: false,
+            cluster_name: None,
+            mappings: Vec::new(),
             auth: AuthOptions::default(),
             trusted_proxies: Vec::new(),
             tls: None,

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nervure_core::counters::Totals;
 use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
+use nervure_core::subject::mappings::Mappings;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -321,7 +322,15 @@ fn settings(options: &Options) -> Settings {
             headers_only: options.log.trace_headers,
             max_payload: options.log.max_traced_msg_len,
         }),
+        mappings: mappings(options),
     }
+}
+
+/// The table of mappings, if there are any.
+fn mappings(options: &Options) -> Option<Arc<Mappings>> {
+    let cluster = options.cluster_name.as_deref().unwrap_or_default();
+    let table = || Arc::new(Mappings::new(&options.mappings, cluster));
+    (!options.mappings.is_empty()).then(table)
 }
 
 /// What stays the same while the server runs.

@@ -12,7 +12,6 @@ const CHECKLIST: RangeInclusive<u16> = 1..=197;
 const ACCOUNTS: &str = "accounts and nkeys";
 const CLUSTER: &str = "clusters";
 const LEAFS: &str = "leaf nodes";
-const MAPPINGS: &str = "subject mappings";
 const CONNZ: &str = "all of monitoring (/connz)";
 const CLIENTS: &str = "tests/interop, which runs real clients";
 
@@ -27,7 +26,8 @@ const DEFERRED: &[(RangeInclusive<u16>, &str)] = &[
     (146..=147, LEAFS),
     (157..=157, CLUSTER),
     (158..=158, ACCOUNTS),
-    (165..=185, MAPPINGS),
+    (179..=180, LEAFS),
+    (181..=181, ACCOUNTS),
     (192..=194, CONNZ),
     (195..=196, CLIENTS),
 ];
@@ -37,6 +37,7 @@ const PARTLY: &[(u16, &str, &str)] = &[
     (41, "in the system account the subject is free", ACCOUNTS),
     (87, "present when configured", "JetStream"),
     (125, "`stalls` of the consumer", CONNZ),
+    (178, "the permissions of the user apply", "a test of both"),
     (190, "the size the connection counts", CONNZ),
 ];
 

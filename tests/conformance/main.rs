@@ -24,6 +24,7 @@ mod info;
 mod keepalive;
 mod lame_duck;
 mod limits;
+mod mappings;
 mod matching;
 mod modes;
 mod permissions;

@@ -1,6 +1,11 @@
 //! The checked-in seeds, replayed through the fuzz targets on the stable compiler: a seed that
 //! fails, or that its target no longer reads, shows up without a fuzzer.
-#![allow(clippy::panic, clippy::expect_used, reason = "a test says no by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test says no by panicking"
+)]
 
 #[path = "fuzz_targets/config.rs"]
 mod config;
@@ -14,6 +19,8 @@ mod headers;
 mod nkey;
 #[path = "fuzz_targets/parser.rs"]
 mod parser;
+#[path = "fuzz_targets/transform.rs"]
+mod transform;
 #[path = "fuzz_targets/websocket.rs"]
 mod websocket;
 
@@ -62,6 +69,11 @@ fn headers_seeds() {
 #[test]
 fn parser_seeds() {
     replay("parser", parser::run);
+}
+
+#[test]
+fn transform_seeds() {
+    replay("transform", transform::run);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use nervure_core::auth::{Auth, Lists, Permissions, Rules, Secret, User, Users};
 use nervure_core::interest::{Interest, MatchCache};
 use nervure_core::link::{Endpoint, Origin, Transport};
 use nervure_core::settings::Settings;
@@ -26,10 +27,13 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("match-miss", |count| matching(16, 1000, count)),
     ("churn", churn),
     ("encode-msg", encode_msg),
-    ("receive-1to1-16B", |count| receive(&["SUB bench.0 1\r\n"], 16, count)),
-    ("receive-1to1-128B", |count| receive(&["SUB bench.0 1\r\n"], 128, count)),
-    ("receive-1to100-16B", |count| receive(&["SUB bench.0 1\r\n"; 100], 16, count)),
-    ("receive-queue-16B", |count| receive(&["SUB bench.0 q 1\r\n"; 4], 16, count)),
+    ("receive-1to1-16B", |count| receive(World::new(), &["SUB bench.0 1\r\n"], 16, count)),
+    ("receive-1to1-128B", |count| receive(World::new(), &["SUB bench.0 1\r\n"], 128, count)),
+    ("receive-1to100-16B", |count| receive(World::new(), &["SUB bench.0 1\r\n"; 100], 16, count)),
+    ("receive-queue-16B", |count| receive(World::new(), &["SUB bench.0 q 1\r\n"; 4], 16, count)),
+    ("receive-permitted-16B", |count| {
+        receive(World::permitted(), &["SUB bench.0 1\r\n"], 16, count);
+    }),
     ("receive-request-old", receive_old_requests),
 ];
 
@@ -122,9 +126,33 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let shared = Shared::new(1);
-        let shard = Shard::new(ShardId(0), shared, Arc::new(Settings::default()), 1);
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
+        let shard = Shard::new(ShardId(0), Shared::new(1), Arc::new(settings), 1);
         Self { shard, now: 0, written: 0 }
+    }
+
+    /// All clients have permissions, with lists in both directions.
+    fn permitted() -> Self {
+        let lists = |allow: &str, deny: &str| Lists {
+            allow: vec![allow.to_owned()],
+            deny: vec![deny.to_owned(), format!("{deny}.>")],
+        };
+        let (publish, subscribe) = (lists("bench.>", "bench.no"), lists("bench.*", "bench.no"));
+        let rules = Rules { publish, subscribe, responses: None };
+        let permissions = Some(Arc::new(Permissions::new(&rules).unwrap()));
+        let user = User { permissions, ..User::with_password("somebody", Secret::default()) };
+        Self::with(Settings {
+            auth: Auth {
+                required: true,
+                no_auth_user: Some(user.name().into()),
+                users: Arc::new(Users::new([user])),
+                ..Auth::default()
+            },
+            ..Settings::default()
+        })
     }
 
     fn connect(&mut self, says: &str) -> LinkId {
@@ -171,8 +199,7 @@ impl World {
 }
 
 /// Messages from one client to those that say this, from read to written.
-fn receive(subscribers: &[&str], size: usize, count: u64) {
-    let mut world = World::new();
+fn receive(mut world: World, subscribers: &[&str], size: usize, count: u64) {
     for says in subscribers {
         world.connect(says);
     }

@@ -8,6 +8,9 @@
 //! `*` and `>` are wildcards only as complete tokens and only in subscriptions: `foo*`, `>>` and
 //! `**` are ordinary tokens, and so are `*` and `>` in a published subject.
 
+pub mod mappings;
+pub mod transform;
+
 #[cfg(test)]
 mod tests;
 

@@ -121,6 +121,13 @@ impl Publish<'_> {
         self.body.as_slice().get(..self.header_len).unwrap_or(&[])
     }
 
+    /// The same message on another subject. `line` is a verb as the message's own, a blank, the
+    /// subject and a blank.
+    pub(crate) fn renamed<'a>(&'a self, subject: &'a [u8], line: &'a [u8]) -> Publish<'a> {
+        let verbatim = self.verbatim.map(|Verbatim { rest, .. }| Verbatim { line, rest });
+        Publish { subject, verbatim, ..self.clone() }
+    }
+
     /// What follows the header block.
     #[inline]
     pub fn payload(&self) -> &[u8] {

@@ -243,7 +243,8 @@ impl Parser<'_, '_> {
         if matches!(next, Some('{' | '[' | '(' | '"' | '\'')) {
             self.lexer.bump();
         }
-        // An element's place is after its opening character.
+        // An element's place is after its opening character, an array's after its closing one.
+        let closed = key.is_none() && next == Some('[');
         let pos = key.unwrap_or_else(|| self.lexer.pos());
         let value = match next {
             Some('{') => self.map()?,
@@ -273,7 +274,7 @@ impl Parser<'_, '_> {
             }
             _ => return self.word(context, &start, pos),
         };
-        Ok(Node::new(value, pos))
+        Ok(Node::new(value, if closed { self.lexer.pos() } else { pos }))
     }
 
     /// A bare word: string, boolean or variable. It starts at `start`, its value belongs to `pos`.

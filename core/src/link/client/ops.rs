@@ -2,7 +2,8 @@
 
 use core::ops::ControlFlow;
 
-use crate::link::Phase;
+use crate::id::LinkId;
+use crate::link::{Flags, Phase};
 use crate::reason::CloseReason;
 use crate::shard::Shard;
 use crate::subject;
@@ -69,8 +70,8 @@ impl Shard {
         }
     }
 
-    /// Checks of a client's publication in nats-server's order (client-protocol.md 1.6), then
-    /// routing.
+    /// Checks of a client's publication in nats-server's order (client-protocol.md 1.6), with
+    /// its mapping among them, then routing.
     #[inline]
     pub(crate) fn publish_from_client(&mut self, slot: u32, publish: &Publish<'_>) -> Flow {
         self.active = true;
@@ -86,24 +87,71 @@ impl Shard {
         if flags.pedantic && !subject::is_valid_literal(publish.subject) {
             self.send_error(slot, "Invalid Publish Subject");
         }
+        match &self.settings.mappings {
+            None => self.publish_permitted(id, flags, restricted, publish),
+            Some(_) => self.publish_mapped(id, flags, restricted, publish),
+        }
+        Flow::Continue(())
+    }
+
+    /// [`Self::publish_permitted`] on the subject that the mappings make of the message's.
+    #[inline(never)]
+    fn publish_mapped(
+        &mut self,
+        id: LinkId,
+        flags: Flags,
+        restricted: bool,
+        publish: &Publish<'_>,
+    ) {
+        let verb: &[u8] = if publish.header_len > 0 { b"HPUB " } else { b"PUB " };
+        let mut line = std::mem::take(&mut self.renamed);
+        line.clear();
+        line.extend_from_slice(verb);
+        let Self { settings, rng, .. } = self;
+        let mappings = settings.mappings.as_deref();
+        let renamed;
+        let mut publish = publish;
+        if mappings.is_some_and(|it| it.apply(publish.subject, &mut line, rng)) {
+            line.push(b' ');
+            let subject = line.get(verb.len()..line.len() - 1).unwrap_or_default();
+            if self.settings.trace.is_some() {
+                self.trace_mapping(id.slot, publish.subject, subject);
+            }
+            renamed = publish.renamed(subject, &line);
+            publish = &renamed;
+        }
+        self.publish_permitted(id, flags, restricted, publish);
+        self.renamed = line;
+    }
+
+    /// What is left to check of a publication when its subject is settled, then routing. Part of
+    /// both callers, so that without mappings there is no call.
+    #[inline(always)]
+    fn publish_permitted(
+        &mut self,
+        id: LinkId,
+        flags: Flags,
+        restricted: bool,
+        publish: &Publish<'_>,
+    ) {
+        let slot = id.slot;
         if is_reserved_subject(publish.subject)
             || (restricted && !self.may_publish(slot, publish.subject))
         {
             self.publish_violation(slot, publish.subject);
-            return Flow::Continue(());
+            return;
         }
         if let Some(reply) = publish.reply.filter(|reply| is_reserved_reply(reply)) {
             self.reply_violation(slot, reply);
-            return Flow::Continue(());
+            return;
         }
         if flags.verbose {
             self.send_word(slot, encode::OK);
         }
         if publish.header_len > 0 && is_trace_only(publish.header()) {
-            return Flow::Continue(());
+            return;
         }
         self.publish(id, flags.echo, publish);
-        Flow::Continue(())
     }
 
     /// Tells a client what it did wrong, and goes on.

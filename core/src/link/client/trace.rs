@@ -16,6 +16,13 @@ use crate::subscription::Subscription;
 use crate::wire::{Op, Publish, quote, redacted};
 
 impl Shard {
+    /// Notes the subject that a mapping gave a publication.
+    #[cold]
+    pub(crate) fn trace_mapping(&mut self, slot: u32, from: &[u8], to: &[u8]) {
+        let (from, to) = (String::from_utf8_lossy(from), String::from_utf8_lossy(to));
+        self.notice(slot, || Event::Traced(Way::In, format!("[MAPPING {from} -> {to}]").into()));
+    }
+
     /// Notes one inbound unit, and its payload.
     #[cold]
     pub(crate) fn trace_in(&mut self, slot: u32, op: &Op<'_>, rules: TraceRules) {

@@ -37,7 +37,10 @@ const ACCOUNT: Block<Accounts> = Block::new(&[
     now(&["imports"], Kind::Custom(|decoder, _, entry| items(decoder, entry, "Import", &IMPORT))),
     now(&["exports"], Kind::Custom(|decoder, _, entry| items(decoder, entry, "Export", &EXPORT))),
     now(&["jetstream"], Kind::Custom(|decoder, _, entry| jetstream::of_account(decoder, entry))),
-    now(&["mappings", "maps"], Kind::Custom(|decoder, _, entry| decoder.mappings(entry.node))),
+    now(
+        &["mappings", "maps"],
+        Kind::Custom(|decoder, _, entry| drop(decoder.mappings(entry.node))),
+    ),
     now(
         &["limits"],
         Kind::Custom(|decoder, _, entry| match entry.value() {

@@ -13,25 +13,25 @@ use crate::options::TlsOptions;
 /// Pings between routes are at most this far apart, in nanoseconds.
 const MAX_ROUTE_PING: i64 = 30_000_000_000;
 
-const CLUSTER: Block<()> = Block::new(&[
-    now(&["name"], Kind::Custom(|d, (), e| name(d, e, "cluster"))),
+const CLUSTER: Block<Option<String>> = Block::new(&[
+    now(&["name"], Kind::Custom(|d, found, e| *found = name(d, e, "cluster"))),
     now(&["listen"], Kind::HostPort(skip_address)),
     now(&["host", "net"], Kind::String(skip)),
     now(&["port"], Kind::Int(skip)),
     now(
         &["authorization"],
-        Kind::Custom(|decoder, (), entry| of_servers(decoder, "Cluster", entry)),
+        Kind::Custom(|decoder, _, entry| of_servers(decoder, "Cluster", entry)),
     ),
     now(
         &["permissions"],
-        Kind::Custom(|decoder, (), entry| {
+        Kind::Custom(|decoder, _, entry| {
             if decoder.permissions(entry.node).responses.is_some() {
                 decoder.error(entry.pos(), NO_CLUSTER_RESPONSES);
             }
         }),
     ),
-    now(&["routes"], Kind::Custom(|decoder, (), entry| decoder.urls("route", entry))),
-    now(&["tls"], Kind::Custom(|decoder, (), entry| drop(decoder.quiet_tls(entry)))),
+    now(&["routes"], Kind::Custom(|decoder, _, entry| decoder.urls("route", entry))),
+    now(&["tls"], Kind::Custom(|decoder, _, entry| drop(decoder.quiet_tls(entry)))),
     now(&["cluster_advertise", "advertise"], Kind::String(skip)),
     now(&["no_advertise"], Kind::Bool(skip)),
     now(&["connect_retries"], Kind::Int(skip)),
@@ -39,12 +39,12 @@ const CLUSTER: Block<()> = Block::new(&[
     now(&["pool_size"], Kind::Int(skip)),
     now(
         &["accounts"],
-        Kind::Custom(|decoder, (), entry| drop(decoder.string_list("accounts", entry.node))),
+        Kind::Custom(|decoder, _, entry| drop(decoder.string_list("accounts", entry.node))),
     ),
-    now(&["compression"], Kind::Custom(|decoder, (), entry| compression(decoder, entry))),
+    now(&["compression"], Kind::Custom(|decoder, _, entry| compression(decoder, entry))),
     now(
         &["ping_interval"],
-        Kind::Custom(|decoder, (), entry| {
+        Kind::Custom(|decoder, _, entry| {
             if decoder.interval(entry).is_some_and(|value| value > MAX_ROUTE_PING) {
                 let pos = entry.pos();
                 decoder.warnings.push(format!(
@@ -57,14 +57,14 @@ const CLUSTER: Block<()> = Block::new(&[
     now(&["write_deadline"], Kind::Interval(skip)),
     now(
         &["write_timeout"],
-        Kind::Custom(|decoder, (), entry| {
+        Kind::Custom(|decoder, _, entry| {
             write_timeout(decoder, entry);
         }),
     ),
 ]);
 
 const GATEWAY: Block<()> = Block::new(&[
-    now(&["name"], Kind::Custom(|d, (), e| name(d, e, "gateway"))),
+    now(&["name"], Kind::Custom(|d, (), e| drop(name(d, e, "gateway")))),
     now(&["listen"], Kind::HostPort(skip_address)),
     now(&["host", "net"], Kind::String(skip)),
     now(&["port"], Kind::Int(skip)),
@@ -155,25 +155,31 @@ pub(super) fn compression(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
     }
 }
 
-fn name(decoder: &mut Decoder<'_>, entry: &Entry<'_>, what: &str) {
+fn name(decoder: &mut Decoder<'_>, entry: &Entry<'_>, what: &str) -> Option<String> {
     match entry.value() {
         Value::String(text) if text.contains(' ') => {
             decoder.error(entry.pos(), format!("{what} name cannot contain spaces"));
+            None
         }
-        Value::String(_) => {}
-        _ => decoder.wrong_type(entry.node, "string"),
+        Value::String(text) => Some(text.clone()),
+        _ => {
+            decoder.wrong_type(entry.node, "string");
+            None
+        }
     }
 }
 
-/// Checks a `cluster` block.
-pub(super) fn cluster(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+/// Checks a `cluster` block; the cluster's name.
+pub(super) fn cluster(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Option<String> {
+    let mut name = None;
     match entry.value() {
-        Value::Map(map) => decoder.walk(&CLUSTER, &mut (), map),
+        Value::Map(map) => decoder.walk(&CLUSTER, &mut name, map),
         other => {
             let kind = other.type_name();
             decoder.error(entry.pos(), format!("Expected map to define cluster, got {kind}"));
         }
     }
+    name
 }
 
 /// Checks a `gateway` block.

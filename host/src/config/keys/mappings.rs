@@ -1,49 +1,26 @@
-//! Subject mappings (reference section 2.4): checked as far as their form goes; the transforms in
-//! them are the core's.
+//! Subject mappings (reference section 2.4): the core's, checked by the core.
 
-use std::collections::HashMap;
+use nervure_core::subject::mappings::{Destination, Mapping};
 
 use super::super::value::{Node, Pos, Value};
 use super::permissions::valid_subject;
 use super::{Block, Decoder, Entry, Kind, now, skip};
 
 #[derive(Default)]
-struct Destination {
+struct Draft {
     subject: String,
-    weight: Option<i64>,
-    wrong: bool,
+    weight: Option<u8>,
     cluster: String,
 }
 
-const DESTINATION: Block<Destination> = Block {
+const DESTINATION: Block<Draft> = Block {
     keys: &[
         now(&["destination", "dest"], Kind::String(|d, text| d.subject = text)),
         now(
             &["weight"],
-            Kind::Custom(|decoder, destination, entry| {
-                let weight = match entry.value() {
-                    Value::Int(weight) => Some(*weight),
-                    Value::String(text) => {
-                        text.strip_suffix('%').unwrap_or(text).trim().parse().ok()
-                    }
-                    _ => None,
-                };
-                match weight {
-                    Some(weight) if (0..=100).contains(&weight) => {
-                        destination.weight = Some(weight);
-                    }
-                    _ => {
-                        destination.wrong = true;
-                        let shown = match entry.value() {
-                            Value::String(text) => format!("{text:?}"),
-                            other => other.to_string(),
-                        };
-                        decoder.error(
-                            entry.pos(),
-                            format!("Invalid weight {shown} for mapping destination"),
-                        );
-                    }
-                }
+            Kind::Custom(|decoder, draft, entry| match weight(entry.value()) {
+                Ok(weight) => draft.weight = Some(weight),
+                Err(text) => decoder.error(entry.pos(), text),
             }),
         ),
         now(&["cluster"], Kind::String(|d, text| d.cluster = text)),
@@ -51,72 +28,73 @@ const DESTINATION: Block<Destination> = Block {
     unknown: |name| format!("Unknown field {name:?} for mapping destination"),
 };
 
+/// Percent, with or without the sign.
+fn weight(value: &Value) -> Result<u8, String> {
+    let weight = match value {
+        Value::Int(weight) => *weight,
+        Value::String(text) => {
+            let digits = text.strip_suffix('%').unwrap_or(text);
+            let weight = digits.parse();
+            weight.map_err(|_| format!("Invalid weight {digits:?} for mapping destination"))?
+        }
+        other => return Err(format!("Unknown entry type for weight of {other}")),
+    };
+    let percent = u8::try_from(weight).ok().filter(|weight| *weight <= 100);
+    percent.ok_or_else(|| format!("Invalid weight {weight} for mapping destination"))
+}
+
 impl Decoder<'_> {
-    /// A map from source subjects to destinations.
-    pub(super) fn mappings(&mut self, block: &Node) {
+    /// A map from source subjects to destinations. Those that are right; errors are collected.
+    pub(super) fn mappings(&mut self, block: &Node) -> Vec<Mapping> {
         let Value::Map(map) = &*block.value else {
-            return self.wrong_type(block, "map[string]interface {}");
+            self.wrong_type(block, "map[string]interface {}");
+            return Vec::new();
         };
-        for (name, node) in map.iter() {
-            let entry = Entry { name, node };
-            if !valid_subject(name) {
-                self.error(&block.pos, format!("Subject {name:?} is not a valid subject"));
-                continue;
-            }
-            match entry.value() {
-                Value::String(to) => {
-                    if !valid_subject(to) {
-                        self.error(
-                            &node.pos,
-                            format!(
-                                "Error adding mapping for {name:?} to {to:?} : invalid mapping \
-                                 destination: invalid transform"
-                            ),
-                        );
-                    }
-                }
-                Value::Map(_) => {
-                    self.destination(node, &node.pos);
-                }
-                Value::Array(items) => self.destinations(&entry, items),
-                _ => self.error(&node.pos, "Expected an entry for the mapping destination"),
-            }
-        }
+        map.iter().filter_map(|(name, node)| self.mapping(block, &Entry { name, node })).collect()
     }
 
-    fn destinations(&mut self, entry: &Entry<'_>, items: &[Node]) {
-        let mut totals: HashMap<String, i64> = HashMap::new();
-        for item in items {
-            if !matches!(&*item.value, Value::Map(_)) {
-                self.error(&item.pos, "Expected an entry for the mapping destination");
-                continue;
-            }
-            let Some((cluster, weight)) = self.destination(item, &item.pos) else { continue };
-            let total = totals.entry(cluster).or_default();
-            *total = total.saturating_add(weight);
-        }
-        if totals.values().any(|total| *total > 100) {
-            let source = entry.name;
-            self.error(
-                entry.pos(),
-                format!("Error adding mapping for {source:?} : total weight needs to be <= 100"),
-            );
-        }
-    }
-
-    /// A destination map: its cluster and weight.
-    fn destination(&mut self, node: &Node, pos: &Pos) -> Option<(String, i64)> {
-        let before = self.errors.len();
-        let mut out = Destination::default();
-        self.walk_node(&DESTINATION, &mut out, node);
-        if out.wrong || self.errors.len() > before {
+    fn mapping(&mut self, block: &Node, entry: &Entry<'_>) -> Option<Mapping> {
+        let (source, pos) = (entry.name, entry.pos());
+        if !valid_subject(source) {
+            self.error(&block.pos, format!("Subject {source:?} is not a valid subject"));
             return None;
         }
-        if out.weight.is_none() {
-            let to = &out.subject;
-            self.error(pos, format!("Missing weight for mapping destination {to:?}"));
+        let mut shown = format!("Error adding mapping for {source:?}");
+        let destinations = match entry.value() {
+            Value::String(subject) => {
+                shown = format!("{shown} to {subject:?}");
+                let (subject, cluster) = (subject.clone(), String::new());
+                vec![Destination { subject, weight: 100, cluster }]
+            }
+            Value::Map(_) => self.destination(entry.node, pos).into_iter().collect(),
+            Value::Array(items) => {
+                items.iter().filter_map(|item| self.destination(item, &item.pos)).collect()
+            }
+            _ => {
+                self.error(pos, "Expected an entry for the mapping destination");
+                return None;
+            }
+        };
+        let mapping = Mapping::new(source, destinations);
+        mapping.map_err(|error| self.error(pos, format!("{shown} : {error}"))).ok()
+    }
+
+    fn destination(&mut self, node: &Node, pos: &Pos) -> Option<Destination> {
+        if !matches!(&*node.value, Value::Map(_)) {
+            self.error(pos, "Expected an entry for the mapping destination");
+            return None;
         }
-        Some((out.cluster, out.weight?))
+        let before = self.errors.len();
+        let mut draft = Draft::default();
+        self.walk_node(&DESTINATION, &mut draft, node);
+        if self.errors.len() > before {
+            return None;
+        }
+        let Draft { subject, weight, cluster } = draft;
+        if weight.is_none() {
+            self.error(pos, format!("Missing weight for mapping destination {subject:?}"));
+        }
+        Some(Destination { subject, weight: weight?, cluster })
     }
 }
 

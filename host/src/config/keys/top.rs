@@ -143,7 +143,10 @@ const KEYS: &[Key<Draft>] = &[
     ),
     now(&["no_system_account", "no_system", "no_sys_acc"], Kind::Bool(skip)),
     later(&["default_sentinel"], Kind::String(skip)),
-    later(&["mappings", "maps"], Kind::Custom(|decoder, _, e| decoder.mappings(e.node))),
+    now(
+        &["mappings", "maps"],
+        Kind::Custom(|decoder, d, e| d.options.mappings.extend(decoder.mappings(e.node))),
+    ),
     later(&["default_js_domain"], Kind::Custom(|d, _, e| resolver::default_domains(d, e))),
     now(
         &["proxies"],
@@ -178,7 +181,12 @@ const KEYS: &[Key<Draft>] = &[
     later(&["ocsp"], Kind::Custom(|decoder, _, entry| resolver::ocsp(decoder, entry))),
     later(&["ocsp_cache"], Kind::Custom(|decoder, _, e| resolver::ocsp_cache(decoder, e))),
     // Other kinds of links, and storage.
-    later(&["cluster"], Kind::Custom(|decoder, _, entry| cluster::cluster(decoder, entry))),
+    later(
+        &["cluster"],
+        Kind::Custom(|decoder, d, entry| {
+            d.options.cluster_name = cluster::cluster(decoder, entry);
+        }),
+    ),
     later(&["gateway"], Kind::Custom(|decoder, _, entry| cluster::gateway(decoder, entry))),
     later(
         &["leafnodes", "leaf"],

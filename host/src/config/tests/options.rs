@@ -351,7 +351,6 @@ fn keys_of_later_versions_are_told() {
         ("mqtt {port: 1}", "mqtt"),
         ("jetstream {}", "jetstream"),
         ("jetstream: enabled", "jetstream"),
-        ("mappings {a: b}", "mappings"),
         ("accounts: [A]", "accounts"),
         ("accounts {A: {users: [{user: a, permissions: {pub: x}}]}}", "accounts"),
         ("resolver: MEMORY", "resolver"),

@@ -1,6 +1,7 @@
 //! Texts for wrong keys and values, as printed by `nats-server -t` 2.15.1.
 
 mod links;
+mod mappings;
 mod security;
 mod tls;
 mod top;
@@ -32,6 +33,11 @@ fn wrong_keys_and_values_at_the_top_are_named() {
 #[test]
 fn wrong_keys_and_values_of_authentication_are_named() {
     check(security::TEXTS);
+}
+
+#[test]
+fn wrong_subject_mappings_are_named() {
+    check(mappings::TEXTS);
 }
 
 #[test]

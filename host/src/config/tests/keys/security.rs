@@ -127,31 +127,6 @@ pub(super) const TEXTS: Table = &[
         "authorization: {auth_callout: {issuer: foo}}",
         "s.conf:1:31: Expected callout user to be a valid public account nkey, got \"foo\"",
     ),
-    (
-        "mappings: 5",
-        "s.conf:1:0: interface conversion: interface {} is int64, not map[string]interface {}",
-    ),
-    ("mappings: {a: 5}", "s.conf:1:11: Expected an entry for the mapping destination"),
-    ("mappings: {a: {foo: 1}}", "s.conf:1:15: Unknown field \"foo\" for mapping destination"),
-    ("mappings: {a: {dest: b}}", "s.conf:1:11: Missing weight for mapping destination \"b\""),
-    (
-        "mappings: {a: {dest: b, weight: 101}}",
-        "s.conf:1:24: Invalid weight 101 for mapping destination",
-    ),
-    (
-        "mappings: {a: {dest: b, weight: x}}",
-        "s.conf:1:24: Invalid weight \"x\" for mapping destination",
-    ),
-    ("mappings: {a: [b ]}", "s.conf:1:15: Expected an entry for the mapping destination"),
-    (r#"mappings: {"a..b": x}"#, "s.conf:1:0: Subject \"a..b\" is not a valid subject"),
-    (
-        r#"mappings: {a: "b..c"}"#,
-        "s.conf:1:11: Error adding mapping for \"a\" to \"b..c\" : invalid mapping destination: invalid transform",
-    ),
-    (
-        r#"mappings: {a: [{dest: b, weight: 60}, {dest: c, weight: "60%"}]}"#,
-        "s.conf:1:11: Error adding mapping for \"a\" : total weight needs to be <= 100",
-    ),
     ("accounts: [A, A]", "s.conf:1:14: Duplicate Account Entry: A"),
     ("accounts: [5 ]", "s.conf:1:11: interface conversion: interface {} is int64, not string"),
     ("accounts: {$G: {}}", "s.conf:1:11: \"$G\" is a Reserved Account"),
