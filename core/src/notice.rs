@@ -23,8 +23,13 @@ pub enum Event {
     Closed(CloseReason),
     /// The peer broke a rule; the text says which.
     Misbehaved(String),
-    /// Credentials were refused; the text names them without the secret.
-    Refused(String),
+    /// Credentials were refused.
+    Refused {
+        /// Whose, in nats-server's form; nobody's if none were shown.
+        who: Option<String>,
+        /// Which step refused, and its reason.
+        why: String,
+    },
     /// A subscription has gone because of new permissions; the text says which.
     Unsubscribed(String),
     /// The link did not take what was sent to it.
@@ -59,7 +64,10 @@ impl core::fmt::Display for Event {
             Self::Opened => f.write_str("Client connection created"),
             Self::Closed(reason) => write!(f, "Client connection closed: {}", reason.text()),
             Self::Misbehaved(text) | Self::Unsubscribed(text) => f.write_str(text),
-            Self::Refused(who) => write!(f, "authentication error - {who}"),
+            Self::Refused { who: Some(who), why } => {
+                write!(f, "authentication error - {who} ({why})")
+            }
+            Self::Refused { who: None, why } => write!(f, "authentication error ({why})"),
             Self::SlowConsumer(SlowConsumer::MaxPending(bytes)) => {
                 write!(f, "Slow Consumer Detected: MaxPending of {bytes} Exceeded")
             }

@@ -10,6 +10,10 @@ pub enum CloseReason {
     AuthenticationTimeout,
     /// Refused credentials, or traffic before a CONNECT that is required.
     AuthenticationFailure,
+    /// A proxy's signature is no trusted one's.
+    ProxyNotTrusted,
+    /// The client has to come through a trusted proxy.
+    ProxyRequired,
     /// The TLS handshake failed or took too long.
     TlsHandshakeError,
     /// Too many bytes waiting to be written.
@@ -51,6 +55,8 @@ impl CloseReason {
             Self::ClientClosed => "Client Closed",
             Self::AuthenticationTimeout => "Authentication Timeout",
             Self::AuthenticationFailure => "Authentication Failure",
+            Self::ProxyNotTrusted => "Proxy Not Trusted",
+            Self::ProxyRequired => "Proxy Required",
             Self::TlsHandshakeError => "TLS Handshake Failure",
             Self::SlowConsumerPendingBytes => "Slow Consumer (Pending Bytes)",
             Self::SlowConsumerWriteDeadline => "Slow Consumer (Write Deadline)",

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
+use crate::auth::{Ask, Denial, PeerCertificate};
 use crate::counters::{Counters, Totals};
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{DEFAULT_CAPACITY, Interest, MatchCache, Matches};
@@ -27,7 +28,7 @@ use crate::settings::Settings;
 use crate::slab::Slab;
 use crate::subscription::Subscriptions;
 use crate::time::Time;
-use crate::wire::encode;
+use crate::wire::{ConnectOptions, WireError, encode};
 
 /// Longest a producer is kept waiting for slow consumers after one read, in milliseconds.
 const MAX_STALL_MILLIS: u64 = 10;
@@ -97,8 +98,11 @@ pub enum Output {
     Close(LinkId, CloseReason),
     /// Stop reading this link until [`Output::Resume`].
     Pause(LinkId),
-    /// Read this link again.
+    /// Read this link again, beginning with what it has not taken.
     Resume(LinkId),
+    /// Find this out and call [`Shard::resolve`]. Until [`Output::Resume`] the link is not to be
+    /// read, and what it has not taken is kept.
+    Ask(Box<Ask>),
     /// Have the driver of this shard, which may be this very one, call [`Shard::wake`] soon.
     Wake(ShardId),
     /// For the log.
@@ -210,12 +214,20 @@ impl Shard {
         Some(LinkId { slot, generation })
     }
 
-    /// What an [`Endpoint`] announced to follow the INFO is done, and `origin` is known.
-    pub fn admitted(&mut self, now: Time, id: LinkId, origin: Origin) {
+    /// What an [`Endpoint`] announced to follow the INFO is done, and `origin` and the certificate
+    /// are known.
+    pub fn admitted(
+        &mut self,
+        now: Time,
+        id: LinkId,
+        origin: Origin,
+        certificate: Option<Box<PeerCertificate>>,
+    ) {
         self.now = now;
         let settings = self.settings.clone();
         if let Some(link) = self.link_mut(id).filter(|link| link.phase == Phase::Entering) {
             link.endpoint.origin = origin;
+            link.endpoint.certificate = certificate;
             link.greeted(now, &settings);
             self.schedule(id.slot);
         }
@@ -230,7 +242,8 @@ impl Shard {
 
     /// Bytes from a peer: everything complete in them is parsed and routed. Returns how many are
     /// taken. That is all of them, unless so much has come to wait that it should be written
-    /// first: then drain [`Shard::poll`] and call again with the rest.
+    /// first: then drain [`Shard::poll`] and call again with the rest. A link that an
+    /// [`Output::Ask`] is about takes nothing before its [`Output::Resume`].
     pub fn receive(&mut self, now: Time, id: LinkId, bytes: &[u8]) -> usize {
         self.now = now;
         // What was published before these bytes came must not meet their UNSUB.
@@ -246,6 +259,10 @@ impl Shard {
             self.settle();
             return bytes.len();
         };
+        if matches!(link.phase, Phase::Deciding(_)) {
+            self.settle();
+            return 0;
+        }
         let mut parser = std::mem::take(&mut link.parser);
         let mut rules = link.rules(&settings);
         let mut input = bytes;
@@ -277,6 +294,11 @@ impl Shard {
                     }
                 }
                 Ok(None) => break,
+                Err(WireError::AuthorizationViolation) => {
+                    let nothing = Box::new(ConnectOptions::default());
+                    let _ = self.denied(id.slot, nothing, Denial::BEFORE_CONNECT);
+                    break;
+                }
                 Err(error) => {
                     if let Some(text) = error.text() {
                         self.send_error(id.slot, text);
@@ -507,14 +529,15 @@ impl Shard {
             self.notice(slot, || event);
             return self.close(slot, CloseReason::SlowConsumerWriteDeadline);
         }
-        if let Phase::AwaitConnect(until) = link.phase
+        if let Phase::AwaitConnect(until) | Phase::Deciding(until) = link.phase
             && until <= now
         {
             let reason = CloseReason::AuthenticationTimeout;
             let _ = self.refuse(slot, reason, "Authentication Timeout");
             return;
         }
-        if link.liveness.due() <= now && takes_part(link.phase) {
+        if link.liveness.due() <= now && matches!(link.phase, Phase::AwaitConnect(_) | Phase::Open)
+        {
             let interval = ping_interval(&settings, link.endpoint.transport);
             match link.liveness.fire(now, interval, settings.limits.ping_max) {
                 Verdict::Quiet => {}
@@ -589,7 +612,17 @@ impl Shard {
         if let Some(link) = self.link_mut(id)
             && link.paused_until.take().is_some()
         {
-            self.outputs.push_back(Output::Resume(id));
+            self.read_again(id.slot);
+        }
+    }
+
+    /// Has a link read again, unless there is another reason not to.
+    pub(crate) fn read_again(&mut self, slot: u32) {
+        if let Some(link) = self.links.at(slot)
+            && link.paused_until.is_none()
+            && !matches!(link.phase, Phase::Deciding(_))
+        {
+            self.outputs.push_back(Output::Resume(link.id));
         }
     }
 
@@ -666,14 +699,5 @@ impl Shard {
     /// A peer broke a rule.
     pub(crate) fn misbehaved(&mut self, slot: u32, text: impl FnOnce() -> String) {
         self.notice(slot, || Event::Misbehaved(text()));
-    }
-
-    /// Credentials were refused.
-    pub(crate) fn refused(&mut self, slot: u32, options: &crate::wire::ConnectOptions) {
-        let who = match &*options.user {
-            "" => "no user".to_owned(),
-            user => format!("User {}", crate::wire::quote(user.as_bytes())),
-        };
-        self.notice(slot, || Event::Refused(who));
     }
 }

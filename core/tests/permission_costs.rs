@@ -9,9 +9,9 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use counting::allocations;
-use nervure_core::auth::{Lists, Permissions, Responses, Rules};
+use nervure_core::auth::{Auth, Lists, Permissions, Responses, Rules, Secret, User, Users};
 use nervure_core::link::{Endpoint, Origin, Transport};
-use nervure_core::settings::{Auth, Identity, Settings};
+use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::ServerInfo;
 use nervure_core::{LinkId, ShardId, Time};
@@ -34,12 +34,11 @@ impl Pair {
             subscribe: lists(&[], &["s.no", "s.*.no"]),
             responses: Some(Responses::default()),
         };
-        let mut auth = Auth { required: true, ..Auth::default() };
-        for user in ["restricted", "free"] {
-            auth.users.push((user.to_owned(), String::new()));
-        }
-        let permissions = Arc::new(Permissions::new(&rules).unwrap());
-        auth.permissions.insert(Identity::User("restricted".to_owned()), permissions);
+        let permissions = Some(Arc::new(Permissions::new(&rules).unwrap()));
+        let with = |name| User::with_password(name, Secret::default());
+        let restricted = User { permissions, ..with("restricted") };
+        let users = Arc::new(Users::new([restricted, with("free")]));
+        let auth = Auth { required: true, users, ..Auth::default() };
         let settings = Arc::new(Settings { auth, ..Settings::default() });
         let mut shard = Shard::new(ShardId(0), Shared::new(1), settings, 1);
         let mut connect = || {
@@ -51,6 +50,8 @@ impl Pair {
                 info_first: false,
                 origin: Origin::Peer,
                 cookies: None,
+                nonce: [b'0'; 15],
+                certificate: None,
             };
             let link = shard.open(Time::ZERO, endpoint).unwrap();
             let connect = format!("CONNECT {{\"verbose\":false,\"user\":\"{user}\"}}\r\n");

@@ -5,14 +5,16 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use nervure_core::auth::{Auth, Secret, User, Users};
 use nervure_core::link::{Endpoint, Origin, Transport};
-use nervure_core::settings::{Auth, Settings};
+use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::ServerInfo;
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 
 fn users(users: &[(&str, &str)]) -> Settings {
-    let users = users.iter().map(|(user, pass)| ((*user).to_owned(), (*pass).to_owned())).collect();
+    let users = users.iter().map(|(user, pass)| User::with_password(user, Secret::new(pass)));
+    let users = Arc::new(Users::new(users));
     Settings { auth: Auth { required: true, users, ..Auth::default() }, ..Settings::default() }
 }
 
@@ -38,6 +40,8 @@ impl World {
             info_first: false,
             origin: Origin::Peer,
             cookies: None,
+            nonce: [b'0'; 15],
+            certificate: None,
         };
         let link = self.shards[shard].open(Time::ZERO, endpoint).unwrap();
         self.shards[shard].receive(Time::ZERO, link, connect.as_bytes());
@@ -102,14 +106,15 @@ fn credentials_are_held_against_the_new_users() {
 #[test]
 fn authentication_can_come_and_go() {
     let mut world = World::new(1, Settings::default());
-    world.client(0, "CONNECT {\"user\":\"a\",\"pass\":\"1\"}\r\n");
+    let user = world.client(0, "CONNECT {\"user\":\"a\",\"pass\":\"1\"}\r\n");
     let nobody = world.client(0, "CONNECT {}\r\n");
     let silent = world.client(0, "PING\r\n");
     let violation = |id| (id, CloseReason::AuthenticationFailure, VIOLATION.to_owned());
     let closed = world.reload(users(&[("a", "1")])).remove(0);
     assert_eq!(closed, [violation(nobody), violation(silent)]);
     let waiting = world.client(0, "");
-    assert!(world.reload(Settings::default()).remove(0).is_empty());
+    let closed = world.reload(Settings::default()).remove(0);
+    assert_eq!(closed, [(user, CloseReason::ClientClosed, String::new())], "there are no users");
     world.shards[0].receive(Time::ZERO, waiting, b"PUB x 0\r\n\r\n");
     assert!(world.drain(0).is_empty(), "CONNECT is not called for any more");
 }

@@ -126,6 +126,8 @@ impl World {
             info_first: false,
             origin: Origin::Peer,
             cookies: None,
+            nonce: [b'0'; 15],
+            certificate: None,
         };
         let link = shard.open(Time::ZERO, endpoint).unwrap();
         let mut world = Self { shard, link, heard: 0 };

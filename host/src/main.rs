@@ -118,6 +118,9 @@ async fn serve(
     for warning in &options.not_yet {
         log.warn(format_args!("{warning}"));
     }
+    for warning in nervure::server::warnings(&options) {
+        log.warn(format_args!("{warning}"));
+    }
     if let Some(file) = &options.pid_file {
         write_pid_file(file).map_err(|why| format!("Could not write pidfile: {why}"))?;
     }

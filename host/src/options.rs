@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::Limits;
-use nervure_core::auth::Permissions;
+use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
 use nervure_core::subject::mappings::Mapping;
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
@@ -58,6 +58,8 @@ pub struct Options {
     pub mappings: Vec<Mapping>,
     /// Who may connect.
     pub auth: AuthOptions,
+    /// Keys of proxies whose signatures count.
+    pub trusted_proxies: Vec<PublicKey>,
     /// TLS on the client port.
     pub tls: Option<TlsOptions>,
     /// Plain clients are welcome on the TLS port too.
@@ -89,31 +91,62 @@ pub struct Options {
 }
 
 /// The static ways in.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct AuthOptions {
     /// Users with passwords. A single `user`/`password` pair is a list of one.
     pub users: Vec<User>,
     /// `users` holds the single `user`/`password` pair and not a list.
     pub single_user: bool,
+    /// Users with keys.
+    pub nkeys: Vec<NkeyUser>,
     /// The token, when that is the way in.
     pub token: Option<String>,
-    /// The user that connections without credentials become.
+    /// The user, or key, that connections without credentials become.
     pub no_auth_user: Option<String>,
-    /// Authentication is configured in a way this version cannot check (accounts, nkeys,
-    /// operators, callout): it is required all the same, so that nobody slips in.
+    /// Token and single user are good only behind a trusted proxy.
+    pub proxy_required: bool,
+    /// The steps of authentication that come first, in this order. Empty is nats-server's order.
+    pub order: Vec<Step>,
+    /// Authentication is configured in a way this version cannot check (accounts, operators,
+    /// callout): it is required all the same, so that nobody slips in.
     pub fail_closed: bool,
 }
 
+impl std::fmt::Debug for AuthOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthOptions")
+            .field("users", &self.users)
+            .field("nkeys", &self.nkeys)
+            .field("token", &self.token.as_ref().map(|_| "[REDACTED]"))
+            .field("no_auth_user", &self.no_auth_user)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A user with a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// The name.
     pub name: String,
     /// The password, plain or bcrypt.
     pub password: String,
-    /// The user carries rules (connection types) that this version cannot enforce, so that it is
-    /// refused.
-    pub unenforceable: bool,
+    /// How the user may come in.
+    pub types: ConnectionTypes,
+    /// The user has to come through a trusted proxy.
+    pub proxy_required: bool,
+    /// What the user may do, if it is not everything.
+    pub permissions: Option<Arc<Permissions>>,
+}
+
+/// A user with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NkeyUser {
+    /// The public key.
+    pub key: PublicKey,
+    /// How the user may come in.
+    pub types: ConnectionTypes,
+    /// The user has to come through a trusted proxy.
+    pub proxy_required: bool,
     /// What the user may do, if it is not everything.
     pub permissions: Option<Arc<Permissions>>,
 }
@@ -133,6 +166,8 @@ pub struct TlsOptions {
     pub ca_file: Option<PathBuf>,
     /// Require and verify client certificates.
     pub verify: bool,
+    /// Client certificates stand for users.
+    pub verify_and_map: bool,
     /// How long the handshake may take.
     pub timeout: Option<Duration>,
     /// TLS before INFO.
@@ -264,6 +299,7 @@ impl Default for Options {
             cluster_name: None,
             mappings: Vec::new(),
             auth: AuthOptions::default(),
+            trusted_proxies: Vec::new(),
             tls: None,
             allow_non_tls: false,
             proxy_protocol: false,

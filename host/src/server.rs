@@ -7,17 +7,19 @@
 
 mod gate;
 mod monitoring;
+mod passwords;
 mod placement;
 mod reload;
 mod shard_loop;
 mod status;
+mod ways;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::counters::Totals;
-use nervure_core::settings::{Auth, Identity, Settings, TraceRules};
+use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::subject::mappings::Mappings;
 use nervure_core::wire::ServerInfo;
@@ -31,12 +33,13 @@ use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;
 use crate::monitor::Monitor;
 use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
-use crate::options::{AuthOptions, Listen, Options};
+use crate::options::{Listen, Options};
 use crate::process::{CpuMeter, cpu_time};
 
 /// Why a server did not start.
@@ -304,18 +307,14 @@ async fn accept(
     }
 }
 
-/// Whether a configured secret is a bcrypt hash.
-fn is_hash(secret: &str) -> bool {
-    ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|mark| secret.starts_with(mark))
-}
-
 /// What the core has to obey.
 fn settings(options: &Options) -> Settings {
     let websocket = options.websocket.as_ref();
+    let (auth, websocket_auth) = ways::ways(options);
     Settings {
         limits: options.limits.clone(),
-        auth: auth(&options.auth),
-        websocket_auth: websocket.and_then(|ws| ws.auth.as_ref()).map(auth),
+        auth,
+        websocket_auth,
         websocket_auth_timeout: websocket.and_then(|ws| ws.auth_timeout),
         websocket_ping_interval: websocket.and_then(|ws| ws.ping_interval),
         no_headers: options.no_header_support,
@@ -334,32 +333,6 @@ fn mappings(options: &Options) -> Option<Arc<Mappings>> {
     (!options.mappings.is_empty()).then(table)
 }
 
-/// The ways in that can be checked. The others stay shut: users with rules that cannot be
-/// enforced yet, and hashed secrets, which must not be taken for the secrets themselves.
-fn auth(options: &AuthOptions) -> Auth {
-    let usable = options.users.iter().filter(|user| !user.unenforceable);
-    let users: Vec<(String, String)> = usable
-        .filter(|user| !is_hash(&user.password))
-        .map(|user| (user.name.clone(), user.password.clone()))
-        .collect();
-    let restricted = options.users.iter().filter_map(|user| {
-        let permissions = user.permissions.clone().filter(|rules| !rules.is_unrestricted())?;
-        Some((Identity::User(user.name.clone()), permissions))
-    });
-    let known = |name: &String| users.iter().any(|(user, _)| user == name);
-    Auth {
-        required: is_required(options),
-        token: options.token.clone().filter(|token| !is_hash(token)),
-        no_auth_user: options.no_auth_user.clone().filter(known),
-        permissions: restricted.collect(),
-        users,
-    }
-}
-
-fn is_required(options: &AuthOptions) -> bool {
-    options.fail_closed || options.token.is_some() || !options.users.is_empty()
-}
-
 /// What stays the same while the server runs.
 fn identity(options: &Options) -> ServerInfo {
     let id = nkeys::KeyPair::new_server().public_key();
@@ -375,18 +348,11 @@ fn identity(options: &Options) -> ServerInfo {
 
 /// What the server says of itself under these options, its client listener being on `port`.
 fn describe(identity: &ServerInfo, options: &Options, port: u16) -> ServerInfo {
-    let auth = &options.auth;
     let (host, port) = match &options.client_advertise {
         Some(advertise) => {
             (advertise.host.clone(), if advertise.port == 0 { port } else { advertise.port })
         }
         None => (options.listen.host.clone(), port),
     };
-    ServerInfo {
-        host,
-        port,
-        headers: !options.no_header_support,
-        auth_required: is_required(auth) && auth.no_auth_user.is_none(),
-        ..identity.clone()
-    }
+    ServerInfo { host, port, headers: !options.no_header_support, ..identity.clone() }
 }

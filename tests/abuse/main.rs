@@ -11,4 +11,5 @@
 mod beside;
 mod crowds;
 mod input;
+mod passwords;
 mod readers;

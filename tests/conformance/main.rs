@@ -11,6 +11,8 @@
 )]
 
 mod auth;
+mod authentication;
+mod certificates;
 mod connect;
 mod control_line;
 mod counters;

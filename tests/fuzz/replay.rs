@@ -11,8 +11,12 @@
 mod config;
 #[path = "fuzz_targets/connect.rs"]
 mod connect;
+#[path = "fuzz_targets/dn.rs"]
+mod dn;
 #[path = "fuzz_targets/headers.rs"]
 mod headers;
+#[path = "fuzz_targets/nkey.rs"]
+mod nkey;
 #[path = "fuzz_targets/parser.rs"]
 mod parser;
 #[path = "fuzz_targets/transform.rs"]
@@ -45,6 +49,16 @@ fn config_seeds() {
 #[test]
 fn connect_seeds() {
     replay("connect", connect::run);
+}
+
+#[test]
+fn dn_seeds() {
+    replay("dn", dn::run);
+}
+
+#[test]
+fn nkey_seeds() {
+    replay("nkey", nkey::run);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! - [`server`]: starting it, reading its log, stopping it
 //! - [`session`]: one raw client connection
 //! - [`tls`]: certificates and TLS sessions
+//! - [`websocket`]: sessions over WebSocket
 //! - [`monitoring`]: a small HTTP client for `/varz`
 //! - [`bystanders`]: innocent clients that must not notice what others do
 #![allow(
@@ -25,6 +26,7 @@ pub mod server;
 pub mod session;
 mod spawn;
 pub mod tls;
+pub mod websocket;
 
 use std::time::{Duration, Instant};
 

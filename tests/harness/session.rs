@@ -75,7 +75,7 @@ impl Session {
     #[must_use]
     pub fn connect(port: u16) -> Self {
         let mut session = Self::open(port);
-        session.info = session.read_info();
+        session.read_first_info();
         session
     }
 
@@ -116,6 +116,14 @@ impl Session {
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
         let (inbox, turns) = (Vec::new(), VecDeque::new());
         Self { wire: Box::new(wire), inbox, info: Value::Null, turns }
+    }
+
+    /// Reads the INFO that [`Session::info`] gives.
+    ///
+    /// # Panics
+    /// When something else comes.
+    pub fn read_first_info(&mut self) {
+        self.info = self.read_info();
     }
 
     /// The INFO read on connecting.

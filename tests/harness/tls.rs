@@ -24,8 +24,15 @@ pub struct Certificates {
     /// The server's key.
     pub server_key: PathBuf,
     root: CertificateDer<'static>,
-    client_cert: CertificateDer<'static>,
-    client_key: PrivateKeyDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    client: ClientCertificate,
+}
+
+/// What a client shows.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    cert: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
 }
 
 impl Certificates {
@@ -56,14 +63,13 @@ impl Certificates {
             (cert, key)
         };
         let (server, server_key) = sign(&["localhost", "127.0.0.1"]);
-        let (client, client_key) = sign(&["client"]);
         Self {
             authority: scratch.write("ca.pem", authority.pem()),
             server_cert: scratch.write("server.pem", server.pem()),
             server_key: scratch.write("server-key.pem", server_key.serialize_pem()),
             root: authority.der().clone(),
-            client_cert: client.der().clone(),
-            client_key: PrivateKeyDer::from(client_key),
+            client: ClientCertificate::new(&parameters(&["client"]), &issuer),
+            issuer,
             _scratch: scratch,
         }
     }
@@ -83,11 +89,25 @@ impl Certificates {
     /// When the library refuses the certificates.
     #[must_use]
     pub fn secure(&self, stream: TcpStream, with_client_cert: bool) -> Session {
-        let config = self.client_config(with_client_cert);
-        let name = ServerName::try_from("localhost").expect("localhost is a name");
-        let connection = ClientConnection::new(config, name).expect("a TLS client can be made");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
-        Session::over(StreamOwned::new(connection, stream))
+        over(stream, self.client_config(with_client_cert))
+    }
+
+    /// A client certificate of this authority that says what `params` say.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn issue(&self, params: &CertificateParams) -> ClientCertificate {
+        ClientCertificate::new(params, &self.issuer)
+    }
+
+    /// Like [`Certificates::upgrade`], showing `client`.
+    ///
+    /// # Panics
+    /// When there is no INFO line.
+    #[must_use]
+    pub fn upgrade_as(&self, port: u16, client: &ClientCertificate) -> Session {
+        over(greeted(port), self.config(Some(client)))
     }
 
     /// What a client that trusts these certificates needs to know.
@@ -96,6 +116,10 @@ impl Certificates {
     /// When the library refuses the certificates.
     #[must_use]
     pub fn client_config(&self, with_client_cert: bool) -> Arc<ClientConfig> {
+        self.config(with_client_cert.then_some(&self.client))
+    }
+
+    fn config(&self, client: Option<&ClientCertificate>) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).expect("the authority can be trusted");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -103,11 +127,12 @@ impl Certificates {
             .with_safe_default_protocol_versions()
             .expect("the provider knows TLS 1.2 and 1.3")
             .with_root_certificates(roots);
-        let config = if with_client_cert {
-            let chain = vec![self.client_cert.clone()];
-            builder.with_client_auth_cert(chain, self.client_key.clone_key())
-        } else {
-            Ok(builder.with_no_client_auth())
+        let config = match client {
+            Some(client) => {
+                let chain = vec![client.cert.clone()];
+                builder.with_client_auth_cert(chain, client.key.clone_key())
+            }
+            None => Ok(builder.with_no_client_auth()),
         };
         Arc::new(config.expect("the client certificate fits its key"))
     }
@@ -132,6 +157,21 @@ impl Certificates {
         stream.write_all(preamble).expect("a fresh socket takes a few bytes");
         self.secure(stream, false)
     }
+}
+
+impl ClientCertificate {
+    fn new(params: &CertificateParams, issuer: &Issuer<'static, KeyPair>) -> Self {
+        let key = KeyPair::generate().expect("a key can be made");
+        let cert = params.signed_by(&key, issuer).expect("an authority can sign");
+        Self { cert: cert.der().clone(), key: PrivateKeyDer::from(key) }
+    }
+}
+
+fn over(stream: TcpStream, config: Arc<ClientConfig>) -> Session {
+    let name = ServerName::try_from("localhost").expect("localhost is a name");
+    let connection = ClientConnection::new(config, name).expect("a TLS client can be made");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+    Session::over(StreamOwned::new(connection, stream))
 }
 
 /// A connected socket whose INFO line was read octet by octet, so that nothing behind it is taken.

@@ -9,8 +9,19 @@ use wasmparser::{Parser, Payload};
 use crate::{everything, read, report, root, with_extension};
 
 /// Everything the core may depend on.
-const DEPENDENCIES: [&str; 8] =
-    ["bytes", "fastrand", "foldhash", "hashbrown", "memchr", "serde", "serde_json", "thiserror"];
+const DEPENDENCIES: [&str; 11] = [
+    "bytes",
+    "data-encoding",
+    "ed25519-dalek",
+    "fastrand",
+    "foldhash",
+    "hashbrown",
+    "memchr",
+    "serde",
+    "serde_json",
+    "subtle",
+    "thiserror",
+];
 
 /// What the core may use of the standard library. What is not here is refused, so that nothing
 /// that reads a clock, opens something or asks for entropy can come in under a name nobody

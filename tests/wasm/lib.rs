@@ -28,9 +28,11 @@ pub extern "C" fn play(seed: u64) -> usize {
         info_first: true,
         origin: Origin::Peer,
         cookies: None,
+        nonce: [b'0'; 15],
+        certificate: None,
     };
     let Some(link) = shard.open(at(0), endpoint) else { return 0 };
-    shard.admitted(at(1), link, Origin::Peer);
+    shard.admitted(at(1), link, Origin::Peer, None);
     let text =
         b"CONNECT {\"headers\":true}\r\nSUB a.* q 1\r\nPUB a.b 2\r\nhi\r\nPING\r\nNONSENSE\r\n";
     shard.receive(at(2), link, text);

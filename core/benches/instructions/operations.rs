@@ -5,10 +5,10 @@ use std::hint::black_box;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use nervure_core::auth::{Lists, Permissions, Rules};
+use nervure_core::auth::{Auth, Lists, Permissions, Rules, Secret, User, Users};
 use nervure_core::interest::{Interest, MatchCache};
 use nervure_core::link::{Endpoint, Origin, Transport};
-use nervure_core::settings::{Auth, Identity, Settings};
+use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::wire::{ParseRules, Parser, ServerInfo, encode};
 use nervure_core::{LinkId, ShardId, SubId, Time};
@@ -142,13 +142,13 @@ impl World {
         };
         let (publish, subscribe) = (lists("bench.>", "bench.no"), lists("bench.*", "bench.no"));
         let rules = Rules { publish, subscribe, responses: None };
-        let permissions = Arc::new(Permissions::new(&rules).unwrap());
-        let user = "somebody".to_owned();
+        let permissions = Some(Arc::new(Permissions::new(&rules).unwrap()));
+        let user = User { permissions, ..User::with_password("somebody", Secret::default()) };
         Self::with(Settings {
             auth: Auth {
                 required: true,
-                no_auth_user: Some(user.clone()),
-                permissions: [(Identity::User(user), permissions)].into(),
+                no_auth_user: Some(user.name().into()),
+                users: Arc::new(Users::new([user])),
                 ..Auth::default()
             },
             ..Settings::default()
@@ -164,6 +164,8 @@ impl World {
             info_first: false,
             origin: Origin::Peer,
             cookies: None,
+            nonce: [b'0'; 15],
+            certificate: None,
         };
         let link = self.shard.open(Time::ZERO, endpoint).unwrap();
         self.receive(link, b"CONNECT {\"verbose\":false,\"headers\":true}\r\nPING\r\n");

@@ -13,11 +13,14 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use self::client::login::Waiting;
+
 pub(crate) use self::liveness::{Liveness, Verdict};
 use crate::auth::link_permissions::LinkPermissions;
+use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate};
 use crate::id::LinkId;
 use crate::outbound::Outbound;
-use crate::settings::{Auth, Identity, Settings};
+use crate::settings::Settings;
 use crate::time::Time;
 use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo, quote};
 
@@ -28,6 +31,16 @@ pub enum Transport {
     Tcp,
     /// WebSocket, with or without TLS.
     WebSocket,
+}
+
+impl Transport {
+    /// What a user's `allowed_connection_types` call it.
+    pub const fn connection_type(self) -> ConnectionType {
+        match self {
+            Self::Tcp => ConnectionType::Standard,
+            Self::WebSocket => ConnectionType::WebSocket,
+        }
+    }
 }
 
 /// What the driver knows about a peer when it opens a link.
@@ -48,6 +61,10 @@ pub struct Endpoint {
     pub origin: Origin,
     /// Credentials found in cookies; they stand in for those missing in CONNECT.
     pub cookies: Option<Box<CookieCredentials>>,
+    /// Fresh from the driver's entropy: what the peer signs if it logs in by key.
+    pub nonce: Nonce,
+    /// The peer's verified certificate, as far as it is known yet.
+    pub certificate: Option<Box<PeerCertificate>>,
 }
 
 /// Who speaks through a connection. Log lines show the peer all the same (observed on nats-server
@@ -88,6 +105,9 @@ pub(crate) enum Phase {
     Entering,
     /// Only CONNECT is welcome, until the deadline.
     AwaitConnect(Time),
+    /// What the client has shown is being checked elsewhere, until the deadline. Nothing is read:
+    /// what comes is left to the driver.
+    Deciding(Time),
     /// Everything is welcome.
     Open,
     /// Finished; what is pending may still be written. Nothing is read.
@@ -125,6 +145,10 @@ pub(crate) struct Link {
     pub(crate) endpoint: Box<Endpoint>,
     pub(crate) options: Option<Box<ConnectOptions>>,
     pub(crate) identity: Identity,
+    /// What [`Phase::Deciding`] waits for.
+    pub(crate) awaited: Option<Box<Waiting>>,
+    /// Questions asked about this link so far.
+    pub(crate) calls: u32,
     /// What its user may not do; `None` for those who may do everything.
     pub(crate) permissions: Option<Box<LinkPermissions>>,
     pub(crate) liveness: Liveness,
@@ -171,6 +195,8 @@ impl Link {
             endpoint: Box::new(endpoint),
             options: None,
             identity: Identity::Anonymous,
+            awaited: None,
+            calls: 0,
             permissions: None,
             liveness: Liveness::new(now, interval),
             dirty: false,
@@ -189,28 +215,31 @@ impl Link {
     /// The peer has the INFO (and TLS, where it is used): from now on it may speak.
     pub(crate) fn greeted(&mut self, now: Time, settings: &Settings) {
         self.phase = if self.auth(settings).required {
-            let timeout = match self.endpoint.transport {
-                Transport::Tcp => settings.limits.auth_timeout,
-                Transport::WebSocket => {
-                    settings.websocket_auth_timeout.unwrap_or(settings.limits.auth_timeout)
-                }
-            };
-            Phase::AwaitConnect(now.after(timeout))
+            Phase::AwaitConnect(now.after(self.auth_timeout(settings)))
         } else {
             Phase::Open
         };
     }
 
+    /// How long the peer may take to authenticate.
+    pub(crate) fn auth_timeout(&self, settings: &Settings) -> Duration {
+        let special = match self.endpoint.transport {
+            Transport::Tcp => None,
+            Transport::WebSocket => settings.websocket_auth_timeout,
+        };
+        special.unwrap_or(settings.limits.auth_timeout)
+    }
+
     pub(crate) fn auth<'s>(&self, settings: &'s Settings) -> &'s Auth {
-        match (self.endpoint.transport, &settings.websocket_auth) {
-            (Transport::WebSocket, Some(auth)) => auth,
-            _ => &settings.auth,
-        }
+        settings.auth_of(self.endpoint.transport)
     }
 
     /// Gives the link the permissions of its identity; says whether they are others than before.
-    pub(crate) fn authorize(&mut self, settings: &Settings) -> bool {
-        let rules = self.auth(settings).permissions.get(&self.identity).cloned();
+    pub(crate) fn authorize(&mut self) -> bool {
+        let rules = match &self.identity {
+            Identity::User(user) => user.permissions.clone(),
+            Identity::Anonymous | Identity::Token(_) => None,
+        };
         if self.permissions.as_deref().map(LinkPermissions::rules) == rules.as_ref() {
             return false;
         }
@@ -226,7 +255,7 @@ impl Link {
             max_payload: settings.limits.max_payload,
             headers: self.flags.headers,
             connect_only: matches!(self.phase, Phase::AwaitConnect(_))
-                && auth.no_auth_user.is_none(),
+                && auth.silent_user(self.endpoint.transport.connection_type()).is_none(),
         }
     }
 
@@ -235,6 +264,7 @@ impl Link {
         let phase = match self.phase {
             Phase::Entering | Phase::Closing => None,
             Phase::AwaitConnect(until) => Some(self.liveness.due().min(until)),
+            Phase::Deciding(until) => Some(until),
             Phase::Open => Some(self.liveness.due()),
         };
         let write = match self.phase {
@@ -279,8 +309,12 @@ impl Link {
                 let _ = write!(label, " - {}", quote(parts.join(":").as_bytes()));
             }
             let who = match &self.identity {
-                Identity::User(name) => format!("$G/user:{name}"),
-                Identity::Token => "$G/token".to_owned(),
+                Identity::User(user) => {
+                    let kind =
+                        if matches!(user.login, Login::Nkey { .. }) { "nkey" } else { "user" };
+                    format!("$G/{kind}:{}", user.name())
+                }
+                Identity::Token(_) => "$G/token".to_owned(),
                 // Nobody asked for it, but it tells connections apart.
                 Identity::Anonymous if !options.nkey.is_empty() => {
                     format!("$G/nkey:{}", options.nkey)

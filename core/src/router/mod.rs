@@ -293,5 +293,5 @@ fn choose(
 
 /// Whether a link in this phase is read and gets messages.
 pub(crate) fn takes_part(phase: Phase) -> bool {
-    matches!(phase, Phase::Open | Phase::AwaitConnect(_))
+    matches!(phase, Phase::Open | Phase::AwaitConnect(_) | Phase::Deciding(_))
 }

@@ -120,14 +120,6 @@ impl From<serde_json::Error> for ConnectError {
 }
 
 impl ConnectOptions {
-    /// Drops what proves an identity once only. Password and token stay: a reload holds them
-    /// against its users.
-    pub fn forget_signatures(&mut self) {
-        for secret in [&mut self.sig, &mut self.proxy_sig] {
-            *secret = Box::default();
-        }
-    }
-
     /// Lays the values of a CONNECT over the present ones.
     ///
     /// # Errors

@@ -27,8 +27,6 @@ pub struct ServerInfo {
     pub port: u16,
     /// Headers are supported.
     pub headers: bool,
-    /// Credentials are needed; may be absent.
-    pub auth_required: bool,
     /// The client has to upgrade to TLS; may be absent.
     pub tls_required: bool,
     /// A client certificate is required; may be absent.
@@ -51,6 +49,8 @@ pub struct ServerInfo {
 /// leaves out everything that may be absent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClientInfo<'a> {
+    /// Credentials are needed; may be absent.
+    pub auth_required: bool,
     /// The largest payload this client may send, in bytes.
     pub max_payload: i32,
     /// The connection's number.
@@ -138,7 +138,7 @@ impl ServerInfo {
             host: &self.host,
             port: self.port,
             headers: self.headers,
-            auth_required: self.auth_required,
+            auth_required: client.auth_required,
             tls_required: self.tls_required,
             tls_verify: self.tls_verify,
             tls_available: self.tls_available,
@@ -222,7 +222,6 @@ mod tests {
             host: "h".into(),
             port: 1,
             headers: false,
-            auth_required: true,
             tls_required: true,
             tls_verify: true,
             tls_available: true,
@@ -233,6 +232,7 @@ mod tests {
             xkey: "x".into(),
         };
         let client = ClientInfo {
+            auth_required: true,
             max_payload: -1,
             client_id: 1,
             client_ip: "a",

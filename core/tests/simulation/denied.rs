@@ -3,22 +3,23 @@
 
 use std::sync::Arc;
 
-use nervure_core::auth::{Lists, Permissions, Rules};
-use nervure_core::settings::{Auth, Identity, Settings};
+use nervure_core::auth::{Auth, Lists, Permissions, Rules, Secret, User, Users};
+use nervure_core::settings::Settings;
 
 use crate::Replay;
 use crate::world::World;
 
 /// Users without passwords, and the subjects, with or without a queue, that each may not have.
 fn denied(users: &[(&str, &[&str])]) -> Settings {
-    let mut auth = Auth { required: true, ..Auth::default() };
-    for (user, deny) in users {
-        auth.users.push(((*user).to_owned(), String::new()));
+    let users = users.iter().map(|(user, deny)| {
         let deny = deny.iter().map(|&entry| entry.to_owned()).collect();
         let subscribe = Lists { deny, ..Lists::default() };
         let permissions = Permissions::new(&Rules { subscribe, ..Rules::default() }).unwrap();
-        auth.permissions.insert(Identity::User((*user).to_owned()), Arc::new(permissions));
-    }
+        let permissions = Some(Arc::new(permissions));
+        User { permissions, ..User::with_password(user, Secret::default()) }
+    });
+    let users = Arc::new(Users::new(users));
+    let auth = Auth { required: true, users, ..Auth::default() };
     Settings { auth, ..Settings::default() }
 }
 

@@ -131,6 +131,8 @@ impl World {
             info_first: false,
             origin: Origin::Peer,
             cookies: None,
+            nonce: [b'0'; 15],
+            certificate: None,
         };
         let link = self.shards[shard].open(now, endpoint).unwrap();
         let number = self.clients.len();
@@ -267,6 +269,7 @@ impl World {
                 Output::Pause(link) => self.set_paused(shard, link, true),
                 Output::Resume(link) => self.set_paused(shard, link, false),
                 Output::Close(link, reason) => self.cut_off(shard, link, reason),
+                Output::Ask(_) => unreachable!("nobody has a hashed password"),
                 Output::Notice(_) => {}
                 Output::Idle(until) => {
                     self.deadlines[shard] = until;

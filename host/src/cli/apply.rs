@@ -190,15 +190,13 @@ impl Flags {
             let given = User {
                 name: self.user.clone().unwrap_or_default(),
                 password: password.unwrap_or_default().to_owned(),
-                unenforceable: false,
-                permissions: None,
+                ..User::default()
             };
             let user = match before {
                 Some(user) => User {
-                    name: self.user.clone().unwrap_or(user.name),
-                    password: password.map_or(user.password, str::to_owned),
-                    unenforceable: user.unenforceable,
-                    permissions: user.permissions,
+                    name: self.user.clone().unwrap_or_else(|| user.name.clone()),
+                    password: password.map_or_else(|| user.password.clone(), str::to_owned),
+                    ..user
                 },
                 None => given,
             };

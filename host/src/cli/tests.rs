@@ -364,12 +364,7 @@ fn credentials_of_flags_meet_those_of_the_file_as_observed() {
     ];
     let user = |text: &&str| {
         let (name, password) = text.split_once(':').unwrap();
-        User {
-            name: name.to_owned(),
-            password: password.to_owned(),
-            unenforceable: false,
-            permissions: None,
-        }
+        User { name: name.to_owned(), password: password.to_owned(), ..User::default() }
     };
     for (line, users, token, want_users, want_token) in rows {
         let mut options = Options::default();

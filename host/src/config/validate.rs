@@ -112,10 +112,12 @@ fn no_auth_user(auth: &AuthOptions) -> Result<(), ValidateError> {
         // It may be a user or key of a kind that is not kept yet; then nobody gets in anyway.
         return Ok(());
     }
-    if auth.users.is_empty() || auth.single_user {
+    if (auth.users.is_empty() && auth.nkeys.is_empty()) || auth.single_user {
         return Err(ValidateError::NoAuthUserWithoutUsers(name.clone()));
     }
-    if auth.users.iter().all(|user| user.name != *name) {
+    let known = auth.users.iter().any(|user| user.name == *name)
+        || auth.nkeys.iter().any(|nkey| nkey.key.to_string() == *name);
+    if !known {
         return Err(ValidateError::NoAuthUserUnknown(name.clone()));
     }
     Ok(())
@@ -132,7 +134,8 @@ fn validate_websocket(
         validate_origin(origin)?;
     }
     if let Some(auth) = &websocket.auth {
-        let server_has_list = !server.users.is_empty() && !server.single_user;
+        let server_has_list =
+            !server.single_user && (!server.users.is_empty() || !server.nkeys.is_empty());
         if server_has_list && auth.single_user {
             return Err(ValidateError::WebsocketAuth("username"));
         }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::CloseReason;
+use nervure_core::auth::{Nonce, nonce};
 use nervure_core::link::{CookieCredentials, Endpoint, Origin, Transport};
 use nervure_core::wire::ServerInfo;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpStream;
 
 use super::StartError;
@@ -15,7 +17,9 @@ use crate::log::Logger;
 use crate::net::Conn;
 use crate::net::listen::canonical;
 use crate::net::proxy::{self, read_preamble};
-use crate::net::tls::{TlsAcceptError, TlsServer, accept_tls, peek_is_tls, speaks_first};
+use crate::net::tls::{
+    TlsAcceptError, TlsServer, accept_tls, peek_is_tls, peer_certificate, speaks_first,
+};
 use crate::net::ws::{self, PathKind, RefusalReason, UpgradeInfo, WsAcceptError, WsRules};
 use crate::options::{HandshakeFirst, Options, WebsocketOptions};
 
@@ -51,6 +55,14 @@ impl From<CloseReason> for Rejected {
     fn from(reason: CloseReason) -> Self {
         Self { reason, tls: None }
     }
+}
+
+/// What a connection may have to sign. `None` without entropy: then nobody gets in, for who signs
+/// something known lets others in.
+fn fresh_nonce() -> Option<Nonce> {
+    let mut random = [0; 11];
+    SystemRandom::new().fill(&mut random).ok()?;
+    Some(nonce(random))
 }
 
 impl Gate {
@@ -100,8 +112,8 @@ impl Gate {
         Ok(Self { info: Arc::new(info), tls, kind, log: log.clone() })
     }
 
-    fn endpoint(&self, peer: SocketAddr, transport: Transport) -> Endpoint {
-        Endpoint {
+    fn endpoint(&self, peer: SocketAddr, transport: Transport) -> Option<Endpoint> {
+        Some(Endpoint {
             peer,
             forwarded_for: None,
             transport,
@@ -109,7 +121,9 @@ impl Gate {
             info_first: false,
             origin: Origin::Peer,
             cookies: None,
-        }
+            nonce: fresh_nonce()?,
+            certificate: None,
+        })
     }
 
     /// Does what comes before the link exists. `None`: the peer did not get in; its socket is
@@ -130,12 +144,13 @@ impl Gate {
                         token: cookies.token,
                         jwt: cookies.jwt,
                     })),
-                    ..self.endpoint(peer, Transport::WebSocket)
+                    certificate: conn.tls_session().and_then(peer_certificate),
+                    ..self.endpoint(peer, Transport::WebSocket)?
                 };
                 Some(Entry::Ready(conn, endpoint))
             }
             GateKind::Tcp { handshake_first, proxied, .. } => {
-                let endpoint = self.endpoint(peer, Transport::Tcp);
+                let endpoint = self.endpoint(peer, Transport::Tcp)?;
                 if let Some(tls) = &self.tls {
                     let first = match handshake_first {
                         HandshakeFirst::No => false,
@@ -144,9 +159,10 @@ impl Gate {
                     };
                     if first {
                         let origin = self.origin(&socket, peer).await?;
-                        let endpoint = Endpoint { origin, ..endpoint };
                         return match accept_tls(socket, tls, None).await {
                             Ok((socket, session)) => {
+                                let certificate = peer_certificate(&session);
+                                let endpoint = Endpoint { origin, certificate, ..endpoint };
                                 Some(Entry::Ready(Conn::tls(socket, session), endpoint))
                             }
                             Err(error) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use nervure_core::auth::{Answer, Ask, CallId};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
@@ -18,8 +19,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
+use super::passwords::Passwords;
 use crate::log::{Level, Logger};
-use crate::net::tls::TlsServer;
+use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
 
@@ -44,6 +46,8 @@ pub(super) enum Command {
     Connection { socket: std::net::TcpStream, peer: SocketAddr, gate: Arc<Gate> },
     /// A sibling left a batch.
     Wake,
+    /// What the shard asked is found out.
+    Answer(CallId, Answer),
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
     Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
@@ -90,6 +94,7 @@ pub(super) fn spawn(
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
+    let passwords = Arc::new(Passwords::default());
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let mut handles = Vec::with_capacity(count);
@@ -97,7 +102,13 @@ pub(super) fn spawn(
     for (number, commands) in receivers.into_iter().enumerate() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (shared, settings, log) = (shared.clone(), settings.clone(), log.clone());
-        let siblings = senders.clone();
+        let around = Around {
+            id: ShardId(number as u16),
+            siblings: senders.clone(),
+            passwords: passwords.clone(),
+            start,
+            log,
+        };
         let metrics = runtime.metrics();
         let seed = u64::from_ne_bytes(
             ring::rand::generate(&entropy)
@@ -106,9 +117,9 @@ pub(super) fn spawn(
         );
         let thread =
             std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
-                let shard = Shard::new(ShardId(number as u16), shared, settings, seed);
+                let shard = Shard::new(around.id, shared, settings, seed);
                 let local = tokio::task::LocalSet::new();
-                local.block_on(&runtime, Driver::new(shard, siblings, start, log).run(commands));
+                local.block_on(&runtime, Driver::new(shard, around).run(commands));
             })?;
         handles.push(ShardHandle { sender: senders[number].clone(), runtime: metrics, thread });
     }
@@ -123,52 +134,58 @@ struct Connection {
     /// paused or resumed, or it is to close.
     attention: Notify,
     state: RefCell<State>,
+    /// What was read and not taken, because the link waits for an answer.
+    held: RefCell<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct State {
     blocked: bool,
     paused: bool,
+    /// The link waits for an answer.
+    asking: bool,
     closing: Option<CloseReason>,
 }
 
 /// A slot for a link, and who has it.
 type Place = Option<(LinkId, Rc<Connection>)>;
 
+/// What a shard has beside itself.
+struct Around {
+    /// Which one it is.
+    id: ShardId,
+    /// All shards, this one included.
+    siblings: Vec<mpsc::UnboundedSender<Command>>,
+    passwords: Arc<Passwords>,
+    start: Instant,
+    log: Logger,
+}
+
 struct Driver {
     shard: RefCell<Shard>,
     /// By the slot of their link, with the link they belong to.
     connections: RefCell<Vec<Place>>,
     scratch: RefCell<Box<[u8]>>,
-    siblings: Vec<mpsc::UnboundedSender<Command>>,
-    start: Instant,
-    log: Logger,
+    around: Around,
     deadline: RefCell<Option<Time>>,
     /// The deadline moved.
     timer: Notify,
 }
 
 impl Driver {
-    fn new(
-        shard: Shard,
-        siblings: Vec<mpsc::UnboundedSender<Command>>,
-        start: Instant,
-        log: Logger,
-    ) -> Rc<Self> {
+    fn new(shard: Shard, around: Around) -> Rc<Self> {
         Rc::new(Self {
             shard: RefCell::new(shard),
             connections: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
-            siblings,
-            start,
-            log,
+            around,
             deadline: RefCell::default(),
             timer: Notify::new(),
         })
     }
 
     fn now(&self) -> Time {
-        Time::ZERO.after(self.start.elapsed())
+        Time::ZERO.after(self.around.start.elapsed())
     }
 
     async fn run(self: Rc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
@@ -224,6 +241,9 @@ impl Driver {
     fn obey(self: &Rc<Self>, command: Command) {
         match command {
             Command::Wake => self.shard.borrow_mut().wake(self.now()),
+            Command::Answer(call, answer) => {
+                self.shard.borrow_mut().resolve(self.now(), call, answer);
+            }
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
@@ -256,7 +276,9 @@ impl Driver {
             }
         }
         if closed > 0 {
-            self.log.info(format_args!("Disconnect {closed} clients due to pinned certs reload"));
+            self.around
+                .log
+                .info(format_args!("Disconnect {closed} clients due to pinned certs reload"));
         }
     }
 
@@ -289,8 +311,10 @@ impl Driver {
                     };
                     match admitted {
                         Ok((conn, origin)) => {
+                            let certificate = conn.tls_session().and_then(peer_certificate);
                             *connection.conn.borrow_mut() = Some(conn);
-                            self.shard.borrow_mut().admitted(self.now(), id, origin);
+                            let now = self.now();
+                            self.shard.borrow_mut().admitted(now, id, origin, certificate);
                         }
                         Err(Rejected { reason, tls }) => {
                             if let Some(error) = tls {
@@ -312,6 +336,7 @@ impl Driver {
             conn: RefCell::new(Some(conn)),
             attention: Notify::new(),
             state: RefCell::default(),
+            held: RefCell::default(),
         });
         let mut connections = self.connections.borrow_mut();
         let slot = id.slot as usize;
@@ -332,13 +357,16 @@ impl Driver {
                 Output::Flush(id) => self.flush(id),
                 Output::Close(id, reason) => self.change(id, |state| state.closing = Some(reason)),
                 Output::Pause(id) => self.change(id, |state| state.paused = true),
-                Output::Resume(id) => self.change(id, |state| state.paused = false),
+                Output::Resume(id) => {
+                    self.change(id, |state| (state.paused, state.asking) = (false, false));
+                }
+                Output::Ask(ask) => self.ask(*ask),
                 Output::Wake(ShardId(sibling)) => {
-                    if let Some(sibling) = self.siblings.get(usize::from(sibling)) {
+                    if let Some(sibling) = self.around.siblings.get(usize::from(sibling)) {
                         let _ = sibling.send(Command::Wake);
                     }
                 }
-                Output::Notice(notice) => log_notice(&self.log, &notice),
+                Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {
                         self.timer.notify_one();
@@ -347,6 +375,21 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Has something found out that takes longer than a shard may wait.
+    fn ask(&self, ask: Ask) {
+        let Ask { call, question, deadline } = ask;
+        self.change(call.link, |state| state.asking = true);
+        let deadline = self.around.start + Duration::from_nanos(deadline.as_nanos());
+        let Some(to) = self.around.siblings.get(usize::from(self.around.id.0)).cloned() else {
+            return;
+        };
+        let reply = move |answer| {
+            // A shard that has ended needs no answers.
+            let _ = to.send(Command::Answer(call, answer));
+        };
+        self.around.passwords.ask(question, deadline, Box::new(reply));
     }
 
     fn change(&self, id: LinkId, change: impl FnOnce(&mut State)) {
@@ -395,9 +438,15 @@ impl Driver {
     /// Serves one connection to its end.
     async fn serve(self: Rc<Self>, id: LinkId, connection: Rc<Connection>) {
         let reason = loop {
-            let State { blocked, paused, closing } = *connection.state.borrow();
+            let State { blocked, paused, asking, closing } = *connection.state.borrow();
             if let Some(reason) = closing {
                 break reason;
+            }
+            if !paused && !asking && !connection.held.borrow().is_empty() {
+                let held = connection.held.take();
+                self.feed(id, &connection, &held);
+                self.drain();
+                continue;
             }
             tokio::select! {
                 () = connection.attention.notified() => {}
@@ -405,7 +454,7 @@ impl Driver {
                     self.flush(id);
                     self.drain();
                 }
-                () = connection.ready(Direction::Read), if !paused => {
+                () = connection.ready(Direction::Read), if !paused && !asking => {
                     let read = self.read(id, &connection);
                     self.drain();
                     if let Some(reason) = read {
@@ -425,8 +474,9 @@ impl Driver {
             let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
             match read {
                 Ok(Incoming::Bytes(bytes)) => {
-                    self.receive(id, bytes);
-                    if bytes.len() < room || self.shard.borrow().is_worth_writing() {
+                    self.feed(id, connection, bytes);
+                    let enough = self.shard.borrow().is_worth_writing();
+                    if bytes.len() < room || enough || connection.state.borrow().asking {
                         return None;
                     }
                 }
@@ -438,15 +488,21 @@ impl Driver {
         None
     }
 
-    /// Hands bytes to the shard, writing in between as often as it asks for that.
-    fn receive(&self, id: LinkId, mut bytes: &[u8]) {
+    /// Gives bytes to the core, writing in between as often as it asks for that. What it does not
+    /// take before an answer has come is held.
+    fn feed(&self, id: LinkId, connection: &Connection, bytes: &[u8]) {
+        let mut rest = bytes;
         loop {
-            let taken = self.shard.borrow_mut().receive(self.now(), id, bytes);
-            bytes = &bytes[taken..];
-            if bytes.is_empty() {
+            let taken = self.shard.borrow_mut().receive(self.now(), id, rest);
+            rest = &rest[taken..];
+            if rest.is_empty() {
                 return;
             }
             self.drain();
+            if connection.state.borrow().asking {
+                connection.held.borrow_mut().extend_from_slice(rest);
+                return;
+            }
         }
     }
 
@@ -479,16 +535,17 @@ impl Driver {
     }
 }
 
-/// Writes what the core noticed about a link, at the level nats-server gives it.
+/// The connection of a link, unless its slot has another one by now.
 fn find(connections: &[Place], id: LinkId) -> Option<&Rc<Connection>> {
     let (of, connection) = connections.get(id.slot as usize)?.as_ref()?;
     (*of == id).then_some(connection)
 }
 
+/// Writes what the core noticed about a link, at the level nats-server gives it.
 fn log_notice(log: &Logger, notice: &Notice) {
     let level = match &notice.event {
         Event::Opened | Event::Closed(_) => Level::Debug,
-        Event::Misbehaved(_) | Event::Refused(_) => Level::Error,
+        Event::Misbehaved(_) | Event::Refused { .. } => Level::Error,
         Event::SlowConsumer(_) | Event::Unsubscribed(_) => Level::Info,
         Event::Traced(..) => Level::Trace,
     };

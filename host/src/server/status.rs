@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 
+use super::ways::is_required;
 use crate::monitor::{
     DiskIoWaitStats, Empty, Health, PerLinkKind, StatusSource, Timestamp, Varz, WebsocketVarz,
     uptime_text,
@@ -75,7 +76,7 @@ impl StatusSource for Status {
             go: info.go.clone(),
             host: info.host.clone(),
             port: info.port,
-            auth_required: info.auth_required,
+            auth_required: is_required(&options.auth) && options.auth.no_auth_user.is_none(),
             tls_required: options.tls.is_some() && !options.allow_non_tls,
             tls_verify: options.tls.as_ref().is_some_and(|tls| tls.verify),
             tls_ocsp_peer_verify: false,

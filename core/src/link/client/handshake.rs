@@ -1,10 +1,11 @@
 //! How a client is let in: CONNECT, credentials, and the INFO that answers.
 
+use crate::auth::{Denial, Identity};
 use crate::link::Phase;
+use crate::link::client::login::Moment;
 use crate::link::client::ops::Flow;
 use crate::link::ping_interval;
 use crate::reason::CloseReason;
-use crate::settings::Identity;
 use crate::shard::Shard;
 use crate::wire::{ClientInfo, ConnectOptions, encode};
 
@@ -25,20 +26,13 @@ impl Shard {
             link.permissions = None;
             self.unsubscribe_all(slot);
         }
-        if self.login(slot, &options).is_none() {
-            self.refused(slot, &options);
-            return self.refuse(
-                slot,
-                CloseReason::AuthenticationFailure,
-                "Authorization Violation",
-            );
-        }
+        self.judge(slot, options, Moment::Connect)
+    }
+
+    /// The client is known; the rest of its CONNECT has to be fine, too.
+    pub(crate) fn welcome(&mut self, slot: u32, options: Box<ConnectOptions>) -> Flow {
         if !options.account.is_empty() || options.new_account {
-            return self.refuse(
-                slot,
-                CloseReason::AuthenticationFailure,
-                "Authorization Violation",
-            );
+            return self.denied(slot, options, Denial::ACCOUNT_CHOSEN);
         }
         if !(0..=1).contains(&options.protocol) {
             return self.refuse(
@@ -76,54 +70,10 @@ impl Shard {
             link.liveness.connected(now, interval, &mut self.rng);
         }
         let verbose = link.flags.verbose;
-        let mut options = options;
-        options.forget_signatures();
         link.options = Some(options);
         self.schedule(slot);
         if verbose {
             self.send_word(slot, encode::OK);
-        }
-    }
-
-    /// Finds out who the client is, at CONNECT and at a reload; `None` is a refusal.
-    pub(crate) fn login(&mut self, slot: u32, options: &ConnectOptions) -> Option<()> {
-        let link = self.links.at_mut(slot)?;
-        let auth = link.auth(&self.settings);
-        let cookies = link.endpoint.cookies.as_deref();
-        let or_cookie = |given: &str, cookie: Option<&Option<String>>| match given {
-            "" => cookie.cloned().flatten(),
-            given => Some(given.to_owned()),
-        };
-        let user = or_cookie(&options.user, cookies.map(|c| &c.user));
-        let pass = or_cookie(&options.pass, cookies.map(|c| &c.pass));
-        let token = or_cookie(&options.auth_token, cookies.map(|c| &c.token));
-        link.identity = auth.check(user.as_deref(), pass.as_deref(), token.as_deref())?;
-        if link.authorize(&self.settings) {
-            self.drop_forbidden(slot);
-        }
-        Some(())
-    }
-
-    /// Before CONNECT: traffic is fine without authentication, or logs in the `no_auth_user`.
-    /// Returns whether the client may go on.
-    pub(crate) fn admit_by_traffic(&mut self, slot: u32) -> bool {
-        let Some(link) = self.links.at_mut(slot) else { return false };
-        match link.phase {
-            Phase::Open => true,
-            Phase::AwaitConnect(_) => match link.auth(&self.settings).no_auth_user.clone() {
-                Some(user) => {
-                    link.identity = Identity::User(user);
-                    link.authorize(&self.settings);
-                    link.phase = Phase::Open;
-                    true
-                }
-                None => {
-                    let reason = CloseReason::AuthenticationFailure;
-                    let _ = self.refuse(slot, reason, "Authorization Violation");
-                    false
-                }
-            },
-            Phase::Entering | Phase::Closing => false,
         }
     }
 
@@ -137,41 +87,43 @@ impl Shard {
     /// The INFO every link starts with.
     pub(crate) fn send_first_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
-        let per_link = ClientInfo { client_id: cid, client_ip: &ip, ..self.client_info() };
-        self.send(slot, |out| info.encode_into(&per_link, out));
+        let auth = link.auth(&self.settings);
+        // Who may do without credentials is not told that there are some.
+        let auth_required = auth.required && auth.no_auth_user.is_none();
+        let nonce = link.endpoint.nonce;
+        let nonce =
+            if auth.wants_nonce() { str::from_utf8(&nonce).unwrap_or_default() } else { "" };
+        self.send_info(slot, ClientInfo { auth_required, nonce, ..ClientInfo::default() });
     }
 
     /// The INFO that follows the first PONG after CONNECT.
     pub(crate) fn send_connect_info(&mut self, slot: u32) {
-        let Some(link) = self.links.at(slot) else { return };
-        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
-        let per_link = ClientInfo {
-            client_id: cid,
-            client_ip: &ip,
-            connect_info: true,
-            remote_account: "$G",
-            ..self.client_info()
-        };
-        self.send(slot, |out| info.encode_into(&per_link, out));
+        let info = ClientInfo { connect_info: true, remote_account: "$G", ..self.later_info(slot) };
+        self.send_info(slot, info);
     }
 
     /// Tells a client that understands it that this server is about to leave.
     pub(crate) fn send_lame_duck_info(&mut self, slot: u32) {
         let Some(link) = self.links.at(slot) else { return };
-        if !(link.flags.async_info && link.flags.first_pong) {
-            return;
+        if link.flags.async_info && link.flags.first_pong {
+            let info = ClientInfo { ldm: true, ..self.later_info(slot) };
+            self.send_info(slot, info);
         }
-        let (info, ip, cid) = (link.endpoint.info.clone(), link.client_ip(), link.cid);
-        let per_link =
-            ClientInfo { client_id: cid, client_ip: &ip, ldm: true, ..self.client_info() };
-        self.send(slot, |out| info.encode_into(&per_link, out));
     }
 
-    fn client_info<'a>(&self) -> ClientInfo<'a> {
-        ClientInfo {
-            max_payload: i32::try_from(self.settings.limits.max_payload).unwrap_or(i32::MAX),
-            ..ClientInfo::default()
-        }
+    /// What every INFO but the first says of authentication.
+    fn later_info(&self, slot: u32) -> ClientInfo<'static> {
+        let link = self.links.at(slot);
+        let auth_required = link.is_some_and(|link| link.auth(&self.settings).required);
+        ClientInfo { auth_required, ..ClientInfo::default() }
+    }
+
+    /// Sends an INFO, with what all of one client have in common.
+    fn send_info(&mut self, slot: u32, info: ClientInfo<'_>) {
+        let Some(link) = self.links.at(slot) else { return };
+        let (server, ip) = (link.endpoint.info.clone(), link.client_ip());
+        let max_payload = i32::try_from(self.settings.limits.max_payload).unwrap_or(i32::MAX);
+        let info = ClientInfo { client_id: link.cid, client_ip: &ip, max_payload, ..info };
+        self.send(slot, |out| server.encode_into(&info, out));
     }
 }

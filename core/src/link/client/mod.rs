@@ -3,6 +3,7 @@
 
 pub(crate) mod handshake;
 pub(crate) mod interest;
+pub(crate) mod login;
 pub(crate) mod ops;
 pub(crate) mod trace;
 mod violations;

@@ -3,8 +3,8 @@
 
 use core::fmt::Write as _;
 
+use crate::auth::Identity;
 use crate::notice::{Event, Notice};
-use crate::settings::Identity;
 use crate::shard::{Output, Shard};
 use crate::wire::quote;
 
@@ -69,8 +69,8 @@ impl Shard {
         let Some(link) = self.links.at(slot) else { return };
         let Some(permissions) = link.permissions.as_deref() else { return };
         let user = match &link.identity {
-            Identity::User(name) => quote(name.as_bytes()),
-            Identity::Anonymous | Identity::Token => quote(b""),
+            Identity::User(user) => quote(user.name().as_bytes()),
+            Identity::Anonymous | Identity::Token(_) => quote(b""),
         };
         let mut forbidden: Vec<u32> = link.sids.iter().copied().collect();
         forbidden.retain(|&sub| {

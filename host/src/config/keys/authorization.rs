@@ -1,23 +1,33 @@
 //! `authorization` blocks and users (reference section 2.3).
 //!
-//! Users with passwords are obeyed. Whatever this version cannot check makes its user
-//! [`User::unenforceable`] or all of authentication fail closed, and says so.
+//! Users, keys and the order of steps are obeyed. What this version cannot check
+//! makes all of authentication fail closed, and says so.
+//!
+//! One key is our own: `order: [users, nkeys]` names the steps of authentication (`nkeys`,
+//! `users`, `token`, `user`) that are to come first, in this order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nervure_core::auth::Permissions;
+use nervure_core::auth::{ConnectionType, ConnectionTypes, Permissions, PublicKey, Role, Step};
 use nkeys::{KeyPair, KeyPairType};
 
 use super::super::value::{Node, Value};
 use super::permissions;
 use super::{Block, Decoder, Entry, Kind, later, now};
-use crate::options::{AuthOptions, User};
+use crate::options::{AuthOptions, NkeyUser, User};
 
 /// Connection types a user may be restricted to.
-const CONNECTION_TYPES: [&str; 7] =
-    ["STANDARD", "WEBSOCKET", "LEAFNODE", "LEAFNODE_WS", "MQTT", "MQTT_WS", "IN_PROCESS"];
+const CONNECTION_TYPES: [(&str, ConnectionType); 7] = [
+    ("STANDARD", ConnectionType::Standard),
+    ("WEBSOCKET", ConnectionType::WebSocket),
+    ("LEAFNODE", ConnectionType::Leafnode),
+    ("LEAFNODE_WS", ConnectionType::LeafnodeWebSocket),
+    ("MQTT", ConnectionType::Mqtt),
+    ("MQTT_WS", ConnectionType::MqttWebSocket),
+    ("IN_PROCESS", ConnectionType::InProcess),
+];
 
 /// Characters of a public key; nothing else is worth decoding.
 const KEY_LENGTH: usize = 56;
@@ -36,19 +46,14 @@ pub(super) struct Authorization {
     pub(super) responses: bool,
     callout: bool,
     proxy_required: bool,
+    order: Vec<Step>,
 }
 
 /// The entries of a `users` list.
 #[derive(Default)]
 pub(super) struct Users {
-    pub(super) named: Vec<Named>,
-    /// Public keys.
-    pub(super) nkeys: Vec<String>,
-}
-
-/// A user with a name.
-pub(super) struct Named {
-    user: User,
+    pub(super) named: Vec<User>,
+    pub(super) nkeys: Vec<NkeyUser>,
 }
 
 pub(super) const BLOCK: Block<Authorization> = Block::new(&[
@@ -78,42 +83,45 @@ pub(super) const BLOCK: Block<Authorization> = Block::new(&[
             a.callout = true;
         }),
     ),
-    later(&["proxy_required"], Kind::Bool(|a, on| a.proxy_required = on)),
+    now(&["proxy_required"], Kind::Bool(|a, on| a.proxy_required = on)),
+    now(&["order"], Kind::Custom(|decoder, a, entry| a.order = decoder.order(entry))),
 ]);
 
 impl Authorization {
     /// What clients must show. `None` if nothing.
     pub(super) fn options(self) -> Option<AuthOptions> {
         let mut auth = AuthOptions {
-            fail_closed: self.callout || self.proxy_required || !self.users.nkeys.is_empty(),
+            fail_closed: self.callout,
+            proxy_required: self.proxy_required,
+            order: self.order,
             ..AuthOptions::default()
         };
-        auth.single_user = self.users.named.is_empty();
-        auth.users.extend(self.users.named.into_iter().map(|named| User {
-            // A user with a block of his own gets nothing from the defaults.
-            permissions: named.user.permissions.or_else(|| self.default_permissions.clone()),
-            ..named.user
-        }));
+        auth.single_user = self.users.is_empty();
+        (auth.users, auth.nkeys) = (self.users.named, self.users.nkeys);
+        // A user with a block of his own gets nothing from the defaults.
+        let users = auth.users.iter_mut().map(|user| &mut user.permissions);
+        for permissions in users.chain(auth.nkeys.iter_mut().map(|nkey| &mut nkey.permissions)) {
+            *permissions = permissions.take().or_else(|| self.default_permissions.clone());
+        }
         if !self.user.is_empty() || !self.password.is_empty() {
             auth.users.push(User {
                 name: self.user,
                 password: self.password,
-                unenforceable: false,
                 // nats-server gives default permissions to listed users only.
-                permissions: None,
+                ..User::default()
             });
         }
         auth.single_user &= !auth.users.is_empty();
         auth.token = (!self.token.is_empty()).then_some(self.token);
         let any = auth.fail_closed || auth.token.is_some() || !auth.users.is_empty();
-        any.then_some(auth)
+        (any || !auth.nkeys.is_empty()).then_some(auth)
     }
 
     /// Which of the ways in exclude each other, in nats-server's words.
     pub(super) fn conflict(&self) -> Option<String> {
         let single = !self.user.is_empty() || !self.password.is_empty();
         let token = !self.token.is_empty();
-        let list = !self.users.named.is_empty() || !self.users.nkeys.is_empty();
+        let list = !self.users.is_empty();
         if single && token {
             return Some("Cannot have a user/pass and token".to_owned());
         }
@@ -134,9 +142,10 @@ impl Users {
 
     /// The first name or key that is taken already; all are added to `taken`.
     pub(super) fn duplicate(&self, taken: &mut HashSet<String>) -> Option<String> {
-        let named = self.named.iter().map(|named| ("user", &named.user.name));
+        let named = self.named.iter().map(|named| ("user", named.name.clone()));
+        let nkeys = self.nkeys.iter().map(|nkey| ("nkey", nkey.key.to_string()));
         let mut found = None;
-        for (kind, name) in named.chain(self.nkeys.iter().map(|key| ("nkey", key))) {
+        for (kind, name) in named.chain(nkeys) {
             // Names and keys are separate spaces.
             if !taken.insert(format!("{kind} {name}")) && found.is_none() {
                 found = Some(format!("Duplicate {kind} {name:?} detected"));
@@ -152,15 +161,16 @@ struct Draft {
     name: String,
     password: String,
     nkey: Option<String>,
+    types: ConnectionTypes,
+    proxy_required: bool,
     permissions: Option<Arc<Permissions>>,
-    unenforceable: bool,
     wrong: bool,
 }
 
 const USER: Block<Draft> = Block::new(&[
     now(&["user", "username"], Kind::Custom(|d, u, e| u.name = u.text(d, e))),
     now(&["pass", "password"], Kind::Custom(|d, u, e| u.password = u.text(d, e))),
-    later(
+    now(
         &["nkey"],
         Kind::Custom(|d, u, e| {
             let text = u.text(d, e);
@@ -174,13 +184,11 @@ const USER: Block<Draft> = Block::new(&[
             user.permissions = decoder.compiled(&rules);
         }),
     ),
-    later(
+    now(
         &["allowed_connection_types", "connection_types", "clients"],
-        Kind::Custom(|decoder, user, entry| {
-            user.unenforceable |= decoder.connection_types(entry);
-        }),
+        Kind::Custom(|decoder, user, entry| user.types = decoder.connection_types(entry)),
     ),
-    later(&["proxy_required"], Kind::Bool(|user, on| user.unenforceable |= on)),
+    now(&["proxy_required"], Kind::Bool(|user, on| user.proxy_required = on)),
 ]);
 
 impl Draft {
@@ -217,42 +225,65 @@ impl Decoder<'_> {
     fn user(&mut self, users: &mut Users, item: &Node) {
         let mut draft = Draft::default();
         self.walk_node(&USER, &mut draft, item);
+        let Draft { types, proxy_required, permissions, .. } = draft;
         match draft.nkey {
             _ if draft.wrong => {}
             None if draft.name.is_empty() => self.error(&item.pos, "User entry requires a user"),
-            None => users.named.push(Named {
-                user: User {
-                    name: draft.name,
-                    password: draft.password,
-                    unenforceable: draft.unenforceable,
-                    permissions: draft.permissions,
-                },
-            }),
-            Some(key) if !is_public_key(&key, KeyPairType::User) => {
-                self.error(&item.pos, "Not a valid public nkey for a user");
+            None => {
+                let (name, password) = (draft.name, draft.password);
+                users.named.push(User { name, password, types, proxy_required, permissions });
             }
-            Some(_) if !draft.name.is_empty() || !draft.password.is_empty() => {
-                self.error(&item.pos, "Nkey users do not take usernames or passwords");
-            }
-            Some(key) => users.nkeys.push(key),
+            Some(text) => match PublicKey::parse(&text) {
+                Ok(key) if key.role() == Some(Role::User) => {
+                    if !draft.name.is_empty() || !draft.password.is_empty() {
+                        let text = "Nkey users do not take usernames or passwords";
+                        return self.error(&item.pos, text);
+                    }
+                    users.nkeys.push(NkeyUser { key, types, proxy_required, permissions });
+                }
+                _ => self.error(&item.pos, "Not a valid public nkey for a user"),
+            },
         }
     }
 
-    /// Checks a user's connection types; says whether there are any.
-    fn connection_types(&mut self, entry: &Entry<'_>) -> bool {
-        let Some(types) = self.string_list("allowed connection types", entry.node) else {
-            return false;
-        };
-        let unknown: Vec<String> = types
-            .iter()
-            .filter(|name| !CONNECTION_TYPES.iter().any(|known| known.eq_ignore_ascii_case(name)))
-            .map(|name| format!("{:?}", name.to_ascii_uppercase()))
-            .collect();
+    /// How a user may come in.
+    fn connection_types(&mut self, entry: &Entry<'_>) -> ConnectionTypes {
+        let mut types = ConnectionTypes::default();
+        let mut unknown = Vec::new();
+        let names = self.string_list("allowed connection types", entry.node).unwrap_or_default();
+        for name in names {
+            match CONNECTION_TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                Some((_, kind)) => types = types.with(*kind),
+                None => unknown.push(format!("{:?}", name.to_ascii_uppercase())),
+            }
+        }
         if !unknown.is_empty() {
             let list = unknown.join(" ");
             self.error(entry.pos(), format!("invalid connection types [{list}]"));
         }
-        !types.is_empty()
+        types
+    }
+
+    /// The steps of authentication that come first.
+    fn order(&mut self, entry: &Entry<'_>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for name in self.strings(entry.node).unwrap_or_default() {
+            match Step::named(&name) {
+                Some(step) if steps.contains(&step) => self.error(
+                    entry.pos(),
+                    format!("authorization order names {:?} twice", step.name()),
+                ),
+                Some(step) => steps.push(step),
+                None => {
+                    let known = Step::DEFAULT_ORDER.map(Step::name).join(", ");
+                    self.error(
+                        entry.pos(),
+                        format!("unknown step {name:?} in authorization order, known are {known}"),
+                    );
+                }
+            }
+        }
+        steps
     }
 
     /// An `auth_callout` block.

@@ -8,6 +8,7 @@ use super::authorization::of_servers;
 use super::permissions::NO_CLUSTER_RESPONSES;
 use super::top::write_timeout;
 use super::{Block, Decoder, Entry, Kind, now, skip, skip_address};
+use crate::options::TlsOptions;
 
 /// Pings between routes are at most this far apart, in nanoseconds.
 const MAX_ROUTE_PING: i64 = 30_000_000_000;
@@ -205,7 +206,7 @@ pub(super) fn is_url(text: &str) -> bool {
 
 impl Decoder<'_> {
     /// The `tls` block of a listener that is not started yet.
-    pub(super) fn quiet_tls(&mut self, entry: &Entry<'_>) -> Option<super::tls::Tls> {
+    pub(super) fn quiet_tls(&mut self, entry: &Entry<'_>) -> Option<TlsOptions> {
         self.quietly(|decoder| decoder.tls(entry.node, true))
     }
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use nervure_core::auth::PublicKey;
 use nkeys::KeyPairType;
 
 use super::super::duration::parse_duration;
@@ -128,44 +129,45 @@ pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
     }
 }
 
-const PROXIES: Block<()> = Block::new(&[now(
+const PROXIES: Block<Vec<PublicKey>> = Block::new(&[now(
     &["trusted"],
-    Kind::Custom(|decoder, (), entry| {
+    Kind::Custom(|decoder, keys, entry| {
         decoder.maps(
             entry.node,
             |v| format!("expected proxies' trusted field to be an array, got {}", v.type_name()),
             |v| {
                 format!("expected proxies' trusted entry to be a map/struct, got {}", v.type_name())
             },
-            &mut (),
-            |decoder, (), item| {
-                decoder.walk_node(&PROXY, &mut (), item);
+            keys,
+            |decoder, keys, item| {
+                decoder.walk_node(&PROXY, keys, item);
             },
         );
     }),
 )]);
 
-const PROXY: Block<()> = Block::new(&[now(
+const PROXY: Block<Vec<PublicKey>> = Block::new(&[now(
     &["key", "public_key"],
-    Kind::Custom(|decoder, (), entry| match entry.value() {
-        Value::String(key)
-            if is_public_key(key, KeyPairType::Account)
-                || is_public_key(key, KeyPairType::User)
-                || is_public_key(key, KeyPairType::Server) => {}
-        Value::String(key) => decoder.error(entry.pos(), format!("invalid proxy key {key:?}")),
+    Kind::Custom(|decoder, keys, entry| match entry.value() {
+        Value::String(text) => match PublicKey::parse(text) {
+            Ok(key) => keys.push(key),
+            Err(_) => decoder.error(entry.pos(), format!("invalid proxy key {text:?}")),
+        },
         _ => decoder.wrong_type(entry.node, "string"),
     }),
 )]);
 
 /// Proxies whose word counts.
-pub(super) fn proxies(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn proxies(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<PublicKey> {
+    let mut keys = Vec::new();
     match entry.value() {
-        Value::Map(map) => decoder.walk(&PROXIES, &mut (), map),
+        Value::Map(map) => decoder.walk(&PROXIES, &mut keys, map),
         other => {
             let kind = other.type_name();
             decoder.error(entry.pos(), format!("expected proxies to be a map/struct, got {kind}"));
         }
     }
+    keys
 }
 
 /// Domains by account.

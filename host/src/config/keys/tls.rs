@@ -61,17 +61,9 @@ struct Draft {
     cert: String,
     key: String,
     allow_insecure: bool,
-    verify_and_map: bool,
     insecure: bool,
     /// The block belongs to a listener whose peers' URLs are known.
     known_urls: bool,
-}
-
-/// A finished `tls` block.
-pub(super) struct Tls {
-    pub(super) options: TlsOptions,
-    /// Certificates would stand for users, which is not checked yet.
-    pub(super) verify_and_map: bool,
 }
 
 const BLOCK: Block<Draft> = Block {
@@ -105,11 +97,11 @@ const BLOCK: Block<Draft> = Block {
                 |t, on| t.tls.verify |= on,
             ),
         ),
-        later(
+        now(
             &["verify_and_map"],
             Kind::BoolElse(
                 "error parsing tls config, expected 'verify_and_map' to be a boolean",
-                |t, on| t.verify_and_map = on,
+                |t, on| t.tls.verify_and_map = on,
             ),
         ),
         later(
@@ -411,7 +403,7 @@ fn has_pem(contents: &[u8]) -> bool {
 impl Decoder<'_> {
     /// A `tls` block; the files it names are looked at. `known_urls`: the listener is one whose
     /// peers' URLs are known.
-    pub(super) fn tls(&mut self, node: &Node, known_urls: bool) -> Option<Tls> {
+    pub(super) fn tls(&mut self, node: &Node, known_urls: bool) -> Option<TlsOptions> {
         let before = self.errors.len();
         let mut draft = Draft { known_urls, ..Draft::default() };
         if !self.walk_node(&BLOCK, &mut draft, node) {
@@ -422,8 +414,8 @@ impl Decoder<'_> {
         {
             self.error(&node.pos, text);
         }
-        draft.tls.verify |= draft.verify_and_map;
-        Some(Tls { options: draft.tls, verify_and_map: draft.verify_and_map })
+        draft.tls.verify |= draft.tls.verify_and_map;
+        Some(draft.tls)
     }
 
     fn tls_files(&self, draft: &mut Draft) -> Result<(), String> {

@@ -42,7 +42,6 @@ pub(super) struct Draft {
     websocket: Option<websocket::Draft>,
     /// Limit without which payloads are bounded by what may wait for a link.
     unlimited_payload: bool,
-    verify_and_map: bool,
     /// Operators or trusted keys: nobody gets in with anything that is checked yet.
     trusted: bool,
     store_dir: bool,
@@ -74,10 +73,7 @@ const KEYS: &[Key<Draft>] = &[
     now(
         &["tls"],
         Kind::Custom(|decoder, d, entry| {
-            if let Some(tls) = decoder.tls(entry.node, false) {
-                d.options.tls = Some(tls.options);
-                d.verify_and_map = tls.verify_and_map;
-            }
+            d.options.tls = decoder.tls(entry.node, false).or(d.options.tls.take());
         }),
     ),
     now(
@@ -152,7 +148,10 @@ const KEYS: &[Key<Draft>] = &[
         Kind::Custom(|decoder, d, e| d.options.mappings.extend(decoder.mappings(e.node))),
     ),
     later(&["default_js_domain"], Kind::Custom(|d, _, e| resolver::default_domains(d, e))),
-    later(&["proxies"], Kind::Custom(|decoder, _, e| resolver::proxies(decoder, e))),
+    now(
+        &["proxies"],
+        Kind::Custom(|decoder, d, e| d.options.trusted_proxies = resolver::proxies(decoder, e)),
+    ),
     later(
         &["operator", "operators", "root", "roots", "root_operator", "root_operators"],
         Kind::Custom(|decoder, d, entry| {
@@ -491,7 +490,7 @@ impl Draft {
             options.limits.max_payload = options.limits.max_pending;
         }
         options.auth = self.authorization.options().unwrap_or_default();
-        options.auth.fail_closed |= self.accounts.has_users || self.trusted || self.verify_and_map;
+        options.auth.fail_closed |= self.accounts.has_users || self.trusted;
         options.auth.no_auth_user = (!self.no_auth_user.is_empty()).then_some(self.no_auth_user);
         options.websocket =
             self.websocket.and_then(|websocket| websocket.finish(decoder, &options.auth));

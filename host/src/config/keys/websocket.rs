@@ -17,7 +17,6 @@ pub(super) struct Draft {
     advertise: String,
     no_tls: bool,
     tls: Option<TlsOptions>,
-    verify_and_map: bool,
     same_origin: bool,
     allowed_origins: Vec<String>,
     compression: bool,
@@ -44,10 +43,7 @@ const BLOCK: Block<Draft> = Block::new(&[
     now(
         &["tls"],
         Kind::Custom(|decoder, w, entry| {
-            if let Some(tls) = decoder.tls(entry.node, false) {
-                w.tls = Some(tls.options);
-                w.verify_and_map = tls.verify_and_map;
-            }
+            w.tls = decoder.tls(entry.node, false).or(w.tls.take());
         }),
     ),
     now(&["same_origin"], Kind::Bool(|w, on| w.same_origin = on)),
@@ -156,9 +152,6 @@ impl Draft {
         if !self.no_auth_user.is_empty() {
             // Without a way in of its own the listener takes the server's with another user.
             auth.get_or_insert_with(|| server.clone()).no_auth_user = Some(self.no_auth_user);
-        }
-        if self.verify_and_map {
-            auth.get_or_insert_with(|| server.clone()).fail_closed = true;
         }
         // A `tls` block wins over `no_tls`. Neither is told by a block without certificates, which
         // validation refuses.

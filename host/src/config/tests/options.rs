@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use nervure_core::Limits;
-use nervure_core::auth::{Lists, Permissions, Responses, Rules};
+use nervure_core::auth::{
+    ConnectionType, ConnectionTypes, Lists, Permissions, PublicKey, Responses, Rules, Step,
+};
 
 use super::super::validate;
 use super::{Memory, loaded};
@@ -146,8 +148,8 @@ fn ways_in_are_taken() {
     assert_eq!((&*single.users[0].name, &*single.users[0].password), ("a", "$2a$11$x"));
     assert_eq!(auth("authorization {token: t}").token.as_deref(), Some("t"));
     let list = auth("authorization {users: [{user: a, password: x}, {username: b}]}");
-    let names: Vec<_> = list.users.iter().map(|user| (&*user.name, user.unenforceable)).collect();
-    assert_eq!(names, [("a", false), ("b", false)]);
+    let names: Vec<_> = list.users.iter().map(|user| &*user.name).collect();
+    assert_eq!(names, ["a", "b"]);
     assert!(!list.single_user && !list.fail_closed);
     assert_eq!(auth("authorization {}"), AuthOptions::default());
 }
@@ -156,7 +158,7 @@ fn ways_in_are_taken() {
 fn permissions(members: &str) -> Permissions {
     let text = format!("authorization {{users: [{{user: a, permissions: {{{members}}}}}]}}");
     let loaded = loaded(&text);
-    assert!(loaded.options.not_yet.is_empty() && !loaded.options.auth.users[0].unenforceable);
+    assert!(loaded.options.not_yet.is_empty());
     let permissions = loaded.options.auth.users[0].permissions.clone();
     (*permissions.expect("a block makes permissions")).clone()
 }
@@ -206,28 +208,59 @@ fn default_permissions_are_for_listed_users_without_a_block() {
 
 #[test]
 fn what_cannot_be_checked_yet_lets_nobody_in() {
-    let user = |rest: &str| {
-        let loaded = loaded(&format!("authorization {{users: [{{user: a, {rest}}}]}}"));
-        (loaded.options.auth.users[0].unenforceable, loaded.options.not_yet.len())
-    };
-    assert_eq!(user("allowed_connection_types: WEBSOCKET"), (true, 1));
-    assert_eq!(user("proxy_required: true"), (true, 1));
-    assert_eq!(user("proxy_required: false"), (false, 0));
-
     let nkey = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
     for text in [
-        format!("authorization {{users: [{{nkey: {nkey}}}]}}"),
         format!("accounts {{A: {{users: [{{nkey: {nkey}}}]}}}}"),
         "accounts {A: {users: [{user: a, password: b}]}}".to_owned(),
-        "authorization {proxy_required: true, user: a, password: b}".to_owned(),
         "operator: eyJ0".to_owned(),
-        "tls {verify_and_map: true}".to_owned(),
     ] {
         let options = loaded(&text).options;
         assert!(options.auth.fail_closed, "{text}");
-        assert!(!options.not_yet.is_empty() || text.starts_with("tls"), "{text}");
+        assert!(!options.not_yet.is_empty(), "{text}");
     }
     assert!(!auth("accounts {A: {}}").fail_closed);
+}
+
+#[test]
+fn users_and_keys_are_taken_with_their_conditions() {
+    let key = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
+    let text = format!(
+        "authorization {{proxy_required: true, order: [Users, nkeys], users: [\
+         {{user: a, connection_types: websocket, proxy_required: true}}, \
+         {{nkey: {key}, clients: [standard, MQTT_WS]}}]}}\n\
+         proxies {{trusted: [{{key: {key}}}]}}\nno_auth_user: {key}\n\
+         tls {{verify_and_map: true}}"
+    );
+    let options = loaded(&text).options;
+    assert_eq!(options.not_yet, Vec::<String>::new());
+    assert_eq!(validate(&options), Ok(()));
+    let key = PublicKey::parse(key).unwrap();
+    assert_eq!(options.trusted_proxies, [key]);
+    assert!(options.tls.is_some_and(|tls| tls.verify && tls.verify_and_map));
+    let auth = options.auth;
+    assert!(auth.proxy_required && !auth.fail_closed && !auth.single_user);
+    assert_eq!(auth.order, [Step::Users, Step::Nkeys]);
+    let types = ConnectionTypes::default();
+    let (user, nkey) = (&auth.users[0], &auth.nkeys[0]);
+    assert_eq!(user.types, types.with(ConnectionType::WebSocket));
+    assert!(user.proxy_required && !nkey.proxy_required && nkey.key == key);
+    let both = types.with(ConnectionType::Standard).with(ConnectionType::MqttWebSocket);
+    assert_eq!(nkey.types, both);
+    let shown = format!("{:?}", loaded("authorization {token: hush}").options);
+    assert!(!shown.contains("hush"), "{shown}");
+    for (text, error) in [
+        (
+            "authorization {order: [jwt]}",
+            "s.conf:1:15: unknown step \"jwt\" in authorization order, known are nkeys, users, \
+             token, user",
+        ),
+        (
+            "authorization {order: [user, user]}",
+            "s.conf:1:15: authorization order names \"user\" twice",
+        ),
+    ] {
+        assert_eq!(super::refused(text).trim_end(), error);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! session belongs to a [`super::Conn`], which drives rustls itself.
 
 mod config;
+mod peer;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -19,6 +20,7 @@ use tokio::net::TcpStream;
 
 use super::lower::{self, SocketIo};
 pub use config::TlsConfigError;
+pub use peer::peer_certificate;
 
 /// How long a handshake may take when nothing is configured (observed on nats-server 2.15.1).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);

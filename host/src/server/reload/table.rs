@@ -269,7 +269,7 @@ fn websocket(options: &Options) -> String {
         ws.auth_timeout.unwrap_or_default().as_secs_f64().to_string(),
         ws.tls.is_none().to_string(),
         tls.clone(),
-        ws.auth.as_ref().is_some_and(|auth| auth.fail_closed).to_string(),
+        ws.tls.as_ref().is_some_and(|tls| tls.verify_and_map).to_string(),
         map(pinned),
         ws.same_origin.to_string(),
         format!("[{}]", ws.allowed_origins.join(" ")),

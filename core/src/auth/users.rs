@@ -1,0 +1,156 @@
+//! The users of the configuration, found by name or by key.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::dn::DistinguishedName;
+use super::nkey::PublicKey;
+use super::permissions::Permissions;
+use super::secret::Secret;
+
+/// How a connection comes in, as `allowed_connection_types` names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the configuration's")]
+pub enum ConnectionType {
+    Standard,
+    WebSocket,
+    Leafnode,
+    LeafnodeWebSocket,
+    Mqtt,
+    MqttWebSocket,
+    InProcess,
+}
+
+/// How a user may come in; nothing in particular means any way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConnectionTypes(u8);
+
+impl ConnectionTypes {
+    /// This way, too.
+    #[must_use]
+    pub const fn with(self, kind: ConnectionType) -> Self {
+        Self(self.0 | 1 << kind as u8)
+    }
+
+    /// Whether this way is open.
+    pub const fn allow(self, kind: ConnectionType) -> bool {
+        self.0 == 0 || self.0 & (1 << kind as u8) != 0
+    }
+}
+
+/// Somebody who may log in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// What proves that it is he.
+    pub login: Login,
+    /// How he may come in.
+    pub types: ConnectionTypes,
+    /// He has to come through a trusted proxy.
+    pub proxy_required: bool,
+    /// What he may do, if it is not everything.
+    pub permissions: Option<Arc<Permissions>>,
+}
+
+/// A user's name and what proves it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Login {
+    /// A name and a password. An empty one is no secret, but it has to match.
+    Password {
+        /// The name.
+        name: Box<str>,
+        /// The password.
+        password: Secret,
+    },
+    /// A key, which is the name as well.
+    Nkey {
+        /// Its text form.
+        text: Box<str>,
+        /// The key.
+        key: PublicKey,
+    },
+}
+
+impl User {
+    /// A user with a password, who may come in any way.
+    pub fn with_password(name: &str, password: Secret) -> Self {
+        Self::new(Login::Password { name: name.into(), password })
+    }
+
+    /// A user with a key, who may come in any way.
+    pub fn with_nkey(key: PublicKey) -> Self {
+        Self::new(Login::Nkey { text: key.to_string().into(), key })
+    }
+
+    fn new(login: Login) -> Self {
+        Self { login, types: ConnectionTypes::default(), proxy_required: false, permissions: None }
+    }
+
+    /// The name, or the public key.
+    pub fn name(&self) -> &str {
+        match &self.login {
+            Login::Password { name, .. } => name,
+            Login::Nkey { text, .. } => text,
+        }
+    }
+}
+
+/// All users of a server. Names and keys are separate spaces.
+#[derive(Clone, Debug, Default)]
+pub struct Users {
+    named: HashMap<Box<str>, Arc<User>>,
+    nkeys: HashMap<Box<str>, Arc<User>>,
+    /// Those whose names are distinguished names, in the configuration's order.
+    distinguished: Vec<(DistinguishedName, Arc<User>)>,
+}
+
+impl PartialEq for Users {
+    fn eq(&self, other: &Self) -> bool {
+        self.named == other.named && self.nkeys == other.nkeys
+    }
+}
+
+impl Users {
+    /// These. Of several with one name the last stays.
+    pub fn new(users: impl IntoIterator<Item = User>) -> Self {
+        let mut all = Self::default();
+        for user in users {
+            let user = Arc::new(user);
+            let name: Box<str> = user.name().into();
+            if let Login::Nkey { .. } = user.login {
+                all.nkeys.insert(name, user);
+                continue;
+            }
+            if let Some(parsed) = DistinguishedName::parse(&name) {
+                all.distinguished.push((parsed, user.clone()));
+            }
+            all.named.insert(name, user);
+        }
+        all
+    }
+
+    /// The user with this name.
+    pub fn named(&self, name: &str) -> Option<Arc<User>> {
+        self.named.get(name).cloned()
+    }
+
+    /// The user with this public key.
+    pub fn nkey(&self, key: &str) -> Option<Arc<User>> {
+        self.nkeys.get(key).cloned()
+    }
+
+    /// Whether there are users with names.
+    pub fn has_named(&self) -> bool {
+        !self.named.is_empty()
+    }
+
+    /// Whether there are users with keys.
+    pub fn has_nkeys(&self) -> bool {
+        !self.nkeys.is_empty()
+    }
+
+    /// The users whose names are distinguished names.
+    pub(super) fn distinguished(&self) -> impl Iterator<Item = &(DistinguishedName, Arc<User>)> {
+        self.distinguished.iter()
+    }
+}

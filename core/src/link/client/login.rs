@@ -1,0 +1,269 @@
+//! Who a client is: what it shows against the ways in that are open, at CONNECT, before it, and
+//! at a reload. Where the answer takes time the link waits in [`Phase::Deciding`].
+
+use crate::auth::{
+    Answer, Ask, Auth, CallId, Denial, Identity, Login, Pending, Question, Shown, User, Verdict,
+};
+use crate::id::LinkId;
+use crate::link::client::ops::Flow;
+use crate::link::{Link, Phase};
+use crate::notice::Event;
+use crate::reason::CloseReason;
+use crate::shard::{Output, Shard};
+use crate::time::Time;
+use crate::wire::{ConnectOptions, quote};
+
+/// What a link in [`Phase::Deciding`] waits for.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pending: Pending,
+    moment: Moment,
+}
+
+/// When it is found out who a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Moment {
+    /// At its CONNECT.
+    Connect,
+    /// At a reload, with what it has shown before.
+    Reload,
+}
+
+impl Link {
+    /// What the client shows. What CONNECT leaves out may be in its cookies.
+    fn shown<'a>(&'a self, options: &'a ConnectOptions, proven: Option<&'a Identity>) -> Shown<'a> {
+        let cookies = self.endpoint.cookies.as_deref();
+        let or_cookie = |given: &'a str, cookie: Option<&'a Option<String>>| match given {
+            "" => cookie.and_then(Option::as_deref).unwrap_or_default(),
+            given => given,
+        };
+        Shown {
+            user: or_cookie(&options.user, cookies.map(|c| &c.user)),
+            pass: or_cookie(&options.pass, cookies.map(|c| &c.pass)),
+            token: or_cookie(&options.auth_token, cookies.map(|c| &c.token)),
+            nkey: &options.nkey,
+            sig: &options.sig,
+            proxy_sig: &options.proxy_sig,
+            nonce: &self.endpoint.nonce,
+            certificate: self.endpoint.certificate.as_deref(),
+            kind: self.endpoint.transport.connection_type(),
+            proven,
+        }
+    }
+
+    /// Whether a client has logged in as, or named, a user that is not there (any more). Such a one
+    /// is closed by a reload without a word, as is a single user that has changed at all (observed
+    /// on nats-server 2.15.1).
+    pub(crate) fn user_is_gone(&self, auth: &Auth) -> bool {
+        let Some(options) = self.options.as_deref() else { return false };
+        let shown = self.shown(options, None);
+        match (shown.nkey, shown.user) {
+            ("", "") => false,
+            ("", user) => {
+                let single = auth.single_user.clone().map(Identity::User);
+                auth.users.named(user).is_none()
+                    && !single.is_some_and(|single| single.same_login(&self.identity))
+            }
+            (nkey, _) => auth.users.nkey(nkey).is_none(),
+        }
+    }
+}
+
+impl Shard {
+    /// Finds out who a client is. Who shows nothing becomes the user that stands for that, as if
+    /// it had sent that user's credentials.
+    fn decide(
+        &self,
+        slot: u32,
+        options: &mut ConnectOptions,
+        proven: Option<&Identity>,
+    ) -> Verdict {
+        let Some(link) = self.links.at(slot) else { return Verdict::NotMine };
+        let auth = link.auth(&self.settings);
+        if let Some(user) = auth.stand_in(&link.shown(options, None)) {
+            stand_for(options, &user);
+        }
+        let verdict = auth.decide(&link.shown(options, proven));
+        if let Verdict::Grant(Identity::User(user)) = &verdict
+            && let Login::Password { name, .. } = &user.login
+        {
+            // A certificate may have named another one.
+            options.user.clone_from(name);
+        }
+        verdict
+    }
+
+    /// What comes of a CONNECT or, with `moment`, of a reload.
+    pub(crate) fn judge(
+        &mut self,
+        slot: u32,
+        mut options: Box<ConnectOptions>,
+        moment: Moment,
+    ) -> Flow {
+        let proven = match (moment, self.links.at(slot)) {
+            (Moment::Reload, Some(link)) => Some(link.identity.clone()),
+            _ => None,
+        };
+        match self.decide(slot, &mut options, proven.as_ref()) {
+            Verdict::Grant(identity) => self.granted(slot, options, identity, moment),
+            Verdict::Deny(denial) => self.denied(slot, options, denial),
+            Verdict::Ask(question, pending) => {
+                self.ask(slot, options, question, Waiting { pending, moment });
+                Flow::Break(())
+            }
+            Verdict::NotMine => Flow::Break(()),
+        }
+    }
+
+    fn granted(
+        &mut self,
+        slot: u32,
+        options: Box<ConnectOptions>,
+        identity: Identity,
+        moment: Moment,
+    ) -> Flow {
+        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
+        link.identity = identity;
+        if link.authorize() {
+            self.drop_forbidden(slot);
+        }
+        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
+        match moment {
+            Moment::Connect => self.welcome(slot, options),
+            Moment::Reload => {
+                link.phase = Phase::Open;
+                link.options = Some(options);
+                Flow::Continue(())
+            }
+        }
+    }
+
+    /// Turns a client away. It is told nothing; the log is told all but the secrets.
+    pub(crate) fn denied(
+        &mut self,
+        slot: u32,
+        options: Box<ConnectOptions>,
+        denial: Denial,
+    ) -> Flow {
+        if let Some(link) = self.links.at_mut(slot) {
+            let who = who(&link.shown(&options, None));
+            link.options = Some(options);
+            self.notice(slot, || Event::Refused { who, why: denial.to_string() });
+        }
+        self.refuse(slot, denial.reason, "Authorization Violation")
+    }
+
+    /// Puts a question to the driver. The authentication timer, where it runs, runs on.
+    fn ask(
+        &mut self,
+        slot: u32,
+        options: Box<ConnectOptions>,
+        question: Question,
+        waiting: Waiting,
+    ) {
+        let now = self.now;
+        let Some(link) = self.links.at_mut(slot) else { return };
+        let deadline = match link.phase {
+            Phase::AwaitConnect(until) | Phase::Deciding(until) => until,
+            _ => now.after(link.auth_timeout(&self.settings)),
+        };
+        link.calls = link.calls.wrapping_add(1);
+        link.phase = Phase::Deciding(deadline);
+        link.options = Some(options);
+        link.awaited = Some(Box::new(waiting));
+        let call = CallId { link: link.id, serial: link.calls };
+        self.outputs.push_back(Output::Ask(Box::new(Ask { call, question, deadline })));
+        self.schedule(slot);
+    }
+
+    /// The answer to an [`Output::Ask`]. One that nobody waits for any more is ignored.
+    pub fn resolve(&mut self, now: Time, call: CallId, answer: Answer) {
+        self.now = now;
+        let LinkId { slot, .. } = call.link;
+        let asked = |link: &&mut Link| link.id == call.link && link.calls == call.serial;
+        let Some(link) = self.links.at_mut(slot).filter(asked) else { return };
+        if !matches!(link.phase, Phase::Deciding(_)) {
+            return;
+        }
+        let (Some(waiting), Some(options)) = (link.awaited.take(), link.options.take()) else {
+            return;
+        };
+        let Waiting { pending, moment } = *waiting;
+        let _ = match answer {
+            Answer::Fits => self.granted(slot, options, pending.identity, moment),
+            Answer::DoesNotFit => self.denied(slot, options, pending.denial()),
+            Answer::Overloaded => {
+                self.misbehaved(slot, || {
+                    "Authentication is overloaded: too many passwords wait to be checked".to_owned()
+                });
+                self.refuse(slot, CloseReason::AuthenticationTimeout, "Authentication Timeout")
+            }
+        };
+        self.read_again(slot);
+        self.schedule(slot);
+        self.settle();
+    }
+
+    /// Asks anew about a client that waits for an answer: what is right may have changed.
+    pub(crate) fn judge_again(&mut self, slot: u32) {
+        let Some(link) = self.links.at_mut(slot) else { return };
+        let (Some(waiting), Some(options)) = (link.awaited.take(), link.options.take()) else {
+            return;
+        };
+        let _ = self.judge(slot, options, waiting.moment);
+        self.read_again(slot);
+    }
+
+    /// Before CONNECT: traffic is fine without authentication, or logs in the user that stands for
+    /// missing credentials. Returns whether the client may go on.
+    pub(crate) fn admit_by_traffic(&mut self, slot: u32) -> bool {
+        let Some(link) = self.links.at_mut(slot) else { return false };
+        match link.phase {
+            Phase::Open => return true,
+            Phase::Entering | Phase::Deciding(_) | Phase::Closing => return false,
+            Phase::AwaitConnect(_) => {}
+        }
+        let mut options = link.options.take().unwrap_or_default();
+        let kind = link.endpoint.transport.connection_type();
+        let allowed = link.auth(&self.settings).silent_user(kind).is_some();
+        let verdict =
+            if allowed { self.decide(slot, &mut options, None) } else { Verdict::NotMine };
+        match verdict {
+            Verdict::Grant(identity) => {
+                let Some(link) = self.links.at_mut(slot) else { return false };
+                link.identity = identity;
+                link.authorize();
+                link.options = Some(options);
+                link.phase = Phase::Open;
+                true
+            }
+            Verdict::Deny(denial) => self.denied(slot, options, denial).is_continue(),
+            Verdict::Ask(..) | Verdict::NotMine => {
+                self.denied(slot, options, Denial::BEFORE_CONNECT).is_continue()
+            }
+        }
+    }
+}
+
+/// Puts a user's credentials in the place of missing ones. A hash is no password: it then fits
+/// nothing (observed on nats-server 2.15.1).
+fn stand_for(options: &mut ConnectOptions, user: &User) {
+    match &user.login {
+        Login::Password { name, password } => {
+            options.user.clone_from(name);
+            options.pass = password.expose().into();
+        }
+        Login::Nkey { text, .. } => options.nkey.clone_from(text),
+    }
+}
+
+/// Who somebody claims to be, in nats-server's log form.
+fn who(shown: &Shown<'_>) -> Option<String> {
+    let named = |kind: &str, name: &str| Some(format!("{kind} {}", quote(name.as_bytes())));
+    match shown {
+        Shown { nkey: "", user: "", token: "", .. } => None,
+        Shown { nkey: "", user: "", .. } => named("Token", "[REDACTED]"),
+        Shown { nkey: "", user, .. } => named("User", user),
+        Shown { nkey, .. } => named("Nkey", nkey),
+    }
+}
