@@ -28,7 +28,7 @@ use crate::settings::Settings;
 use crate::slab::Slab;
 use crate::subscription::Subscriptions;
 use crate::time::Time;
-use crate::wire::{ConnectOptions, WireError, encode};
+use crate::wire::{WireError, encode};
 
 /// Longest a producer is kept waiting for slow consumers after one read, in milliseconds.
 const MAX_STALL_MILLIS: u64 = 10;
@@ -288,17 +288,8 @@ impl Shard {
                     }
                 }
                 Ok(None) => break,
-                Err(WireError::AuthorizationViolation) => {
-                    let nothing = Box::new(ConnectOptions::default());
-                    let _ = self.denied(id.slot, nothing, Denial::BEFORE_CONNECT);
-                    break;
-                }
                 Err(error) => {
-                    if let Some(text) = error.text() {
-                        self.send_error(id.slot, text);
-                    }
-                    self.misbehaved(id.slot, || format!("Client parser ERROR: {error}"));
-                    self.close(id.slot, error.reason());
+                    self.unreadable(id.slot, error);
                     break;
                 }
             }
@@ -316,6 +307,21 @@ impl Shard {
         }
         self.settle();
         taken
+    }
+
+    /// What a peer says is against the grammar, or comes before a CONNECT that is required.
+    #[cold]
+    #[inline(never)]
+    fn unreadable(&mut self, slot: u32, error: WireError) {
+        if error == WireError::AuthorizationViolation {
+            let _ = self.denied(slot, Box::default(), Denial::BEFORE_CONNECT);
+            return;
+        }
+        if let Some(text) = error.text() {
+            self.send_error(slot, text);
+        }
+        self.misbehaved(slot, || format!("Client parser ERROR: {error}"));
+        self.close(slot, error.reason());
     }
 
     /// A sibling left something.
