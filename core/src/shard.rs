@@ -149,6 +149,8 @@ pub struct Shard {
     /// Batches of siblings, and the first of them that is not delivered.
     pub(crate) inbox: Vec<Batch>,
     pub(crate) inbox_next: usize,
+    /// Bytes that came to wait since [`Shard::poll`] was drained.
+    unwritten: u64,
     /// A read waits for what siblings had left when it came.
     fetched: bool,
     pub(crate) outputs: VecDeque<Output>,
@@ -182,6 +184,7 @@ impl Shard {
             active: false,
             inbox: Vec::new(),
             inbox_next: 0,
+            unwritten: 0,
             fetched: false,
             outputs: VecDeque::new(),
             timers: BinaryHeap::new(),
@@ -266,7 +269,10 @@ impl Shard {
         self.active = false;
         self.pass.publisher = Some(id);
         let (flush_at, flush_at_each) = (self.flush_at(FLUSH_AT), self.flush_at(FLUSH_AT_EACH));
-        while self.effects.out_bytes < flush_at
+        let flush_at = flush_at.saturating_sub(self.unwritten);
+        let mut first = true;
+        while std::mem::take(&mut first)
+            || self.effects.out_bytes < flush_at
             || self.effects.out_bytes < self.pool.dirty.len() as u64 * flush_at_each
         {
             if settings.trace.is_none()
@@ -428,6 +434,13 @@ impl Shard {
         self.subs.len()
     }
 
+    /// Whether writing pays by now. A driver that has more to read may put [`Shard::poll`] off
+    /// until it does: thousands of links with a message each are better written to less often.
+    pub fn is_worth_writing(&self) -> bool {
+        let links = self.pool.dirty.len() as u64;
+        self.unwritten >= (links * FLUSH_AT_EACH).max(FLUSH_AT / 2)
+    }
+
     /// The next thing to do.
     #[must_use]
     pub fn poll(&mut self) -> Output {
@@ -441,6 +454,7 @@ impl Shard {
         if let Some(output) = self.outputs.pop_front() {
             return output;
         }
+        self.unwritten = 0;
         Output::Idle(self.timers.peek().map(|Reverse((at, ..))| *at))
     }
 
@@ -647,6 +661,7 @@ impl Shard {
     pub(crate) fn settle(&mut self) {
         self.apply_effects(None);
         let pass = std::mem::take(&mut self.pass);
+        self.unwritten += pass.out_bytes;
         let counters = self.counters();
         counters.in_msgs.add(pass.in_msgs);
         counters.in_bytes.add(pass.in_bytes);

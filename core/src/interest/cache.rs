@@ -110,6 +110,8 @@ pub struct MatchCache {
     /// Entries that `subjects` does not know yet. They are shown to it when a pattern changes, so
     /// that a cache that is never asked by pattern never pays for the answer.
     unindexed: Vec<u32>,
+    /// Hashes of subjects that were not kept, once the cache is full.
+    seen_once: Vec<u32>,
     found: Matches,
     changes: Changes,
     touched: Vec<u32>,
@@ -155,6 +157,7 @@ impl MatchCache {
             seen: 0,
             subjects: CachedSubjects::default(),
             unindexed: Vec::new(),
+            seen_once: Vec::new(),
             found: Matches::new(),
             changes: Changes::default(),
             touched: Vec::new(),
@@ -206,6 +209,10 @@ impl MatchCache {
             self.passing.fill(self.own, &mut self.found);
             return &self.passing;
         }
+        if self.is_stranger(hash) {
+            self.passing.fill(self.own, &mut self.found);
+            return &self.passing;
+        }
         let fanout = self.found.plain.len() + self.found.queues.len();
         self.passing.fill(self.own, &mut self.found);
         let size = self.passing.size();
@@ -230,6 +237,19 @@ impl MatchCache {
         self.size += size;
         self.slots.insert_unique(spread(hash), Slot { hash, at }, |slot| spread(slot.hash));
         &entry.plan
+    }
+
+    /// Whether a subject has to be asked for a second time before it may displace another one.
+    /// Without this, publishing to a million subjects would fill the cache in vain.
+    fn is_stranger(&mut self, hash: u32) -> bool {
+        if self.slots.len() < self.capacity {
+            return false;
+        }
+        // A hash of zero is never a stranger, which does no harm.
+        self.seen_once.resize(self.capacity, 0);
+        let place = hash as usize % self.capacity;
+        let stranger = |seen: &mut u32| core::mem::replace(seen, hash) != hash;
+        self.seen_once.get_mut(place).is_some_and(stranger)
     }
 
     /// Displaces plans until one more of `size` subscriptions fits; one that is larger than the

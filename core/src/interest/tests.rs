@@ -273,7 +273,13 @@ fn a_cache_keeps_to_its_capacity_and_keeps_what_is_asked_for() {
         assert_eq!(cache.plan(&interest, b"hot").local, [id(0, 1)]);
         assert!(cache.stats().entries <= 16);
     }
-    assert_eq!((cache.stats().entries, cache.stats().misses), (16, 1001));
+    let stats = cache.stats();
+    assert_eq!((stats.entries, stats.misses, stats.displaced), (16, 1001, 0));
+    for _ in 0..3 {
+        cache.plan(&interest, b"warm");
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.entries, stats.misses, stats.displaced), (16, 1003, 1));
 }
 
 #[test]

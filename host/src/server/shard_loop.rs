@@ -28,6 +28,9 @@ use crate::net::{Conn, Incoming};
 /// Bytes read from a socket at once, into the one buffer that all of a shard's links share.
 const SCRATCH: usize = 64 << 10;
 
+/// Reads in a row from a socket that fills the whole buffer each time.
+const READS: usize = 16;
+
 /// Slices given to one vectored write.
 const SLICES: usize = 64;
 
@@ -442,6 +445,7 @@ impl Driver {
             if !paused && !asking && !connection.held.borrow().is_empty() {
                 let held = connection.held.take();
                 self.feed(id, &connection, &held);
+                self.drain();
                 continue;
             }
             tokio::select! {
@@ -462,27 +466,38 @@ impl Driver {
         self.finish(id, &connection, reason).await;
     }
 
-    /// Reads once; returns why the connection is over, if it is.
+    /// Reads what is there, within bounds; returns why the connection is over, if it is.
     fn read(&self, id: LinkId, connection: &Connection) -> Option<CloseReason> {
         let mut scratch = self.scratch.borrow_mut();
-        let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
-        match read {
-            Ok(Incoming::Bytes(bytes)) => {
-                self.feed(id, connection, bytes);
-                None
+        for _ in 0..READS {
+            let room = scratch.len();
+            let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
+            match read {
+                Ok(Incoming::Bytes(bytes)) => {
+                    self.feed(id, connection, bytes);
+                    let enough = self.shard.borrow().is_worth_writing();
+                    if bytes.len() < room || enough || connection.state.borrow().asking {
+                        return None;
+                    }
+                }
+                Ok(Incoming::Nothing | Incoming::WouldBlock) => return None,
+                Ok(Incoming::Closed) => return Some(CloseReason::ClientClosed),
+                Err(error) => return Some(error.close_reason()),
             }
-            Ok(Incoming::Nothing | Incoming::WouldBlock) => None,
-            Ok(Incoming::Closed) => Some(CloseReason::ClientClosed),
-            Err(error) => Some(error.close_reason()),
         }
+        None
     }
 
-    /// Gives bytes to the core. What it does not take before an answer has come is held.
+    /// Gives bytes to the core, writing in between as often as it asks for that. What it does not
+    /// take before an answer has come is held.
     fn feed(&self, id: LinkId, connection: &Connection, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() {
+        loop {
             let taken = self.shard.borrow_mut().receive(self.now(), id, rest);
             rest = &rest[taken..];
+            if rest.is_empty() {
+                return;
+            }
             self.drain();
             if connection.state.borrow().asking {
                 connection.held.borrow_mut().extend_from_slice(rest);
@@ -520,12 +535,13 @@ impl Driver {
     }
 }
 
-/// Writes what the core noticed about a link, at the level nats-server gives it.
+/// The connection of a link, unless its slot has another one by now.
 fn find(connections: &[Place], id: LinkId) -> Option<&Rc<Connection>> {
     let (of, connection) = connections.get(id.slot as usize)?.as_ref()?;
     (*of == id).then_some(connection)
 }
 
+/// Writes what the core noticed about a link, at the level nats-server gives it.
 fn log_notice(log: &Logger, notice: &Notice) {
     let level = match &notice.event {
         Event::Opened | Event::Closed(_) => Level::Debug,
