@@ -7,7 +7,7 @@
 //! The steps are a pure function of what the configuration wants and what the peer shows. What
 //! takes long (bcrypt) is answered elsewhere: see [`ask`].
 //!
-//! And what a peer may do once it is in: a link asks [`link_permissions`] before it hands a
+//! And what a peer may do once it is in: a link asks `link_permissions` before it hands a
 //! publication to the router, and the router asks before it hands a message to a link. Links of
 //! users without permissions never come here.
 
