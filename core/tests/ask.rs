@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::auth::{Answer, Ask, Auth, CallId, Question, Secret, User, Users};
-use nervure_core::link::{Endpoint, Origin, Transport};
+use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::ServerInfo;
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 
 const HASH: &str = "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq";
@@ -46,17 +45,8 @@ impl World {
     }
 
     fn open(&mut self) -> LinkId {
-        let endpoint = Endpoint {
-            peer: ([127, 0, 0, 1], 1).into(),
-            forwarded_for: None,
-            transport: Transport::Tcp,
-            info: Arc::new(ServerInfo::default()),
-            info_first: false,
-            origin: Origin::Peer,
-            cookies: None,
-            nonce: [b'0'; 15],
-            certificate: None,
-        };
+        let peer = ([127, 0, 0, 1], 1).into();
+        let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = self.shard.open(self.now, endpoint).unwrap();
         self.drain();
         link

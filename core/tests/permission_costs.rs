@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use counting::allocations;
 use nervure_core::auth::{Auth, Lists, Permissions, Responses, Rules, Secret, User, Users};
-use nervure_core::link::{Endpoint, Origin, Transport};
+use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::ServerInfo;
 use nervure_core::{LinkId, ShardId, Time};
 
 /// A publisher and a subscriber, whose user is `restricted` or `free`.
@@ -42,17 +41,8 @@ impl Pair {
         let settings = Arc::new(Settings { auth, ..Settings::default() });
         let mut shard = Shard::new(ShardId(0), Shared::new(1), settings, 1);
         let mut connect = || {
-            let endpoint = Endpoint {
-                peer: ([127, 0, 0, 1], 1).into(),
-                forwarded_for: None,
-                transport: Transport::Tcp,
-                info: Arc::new(ServerInfo::default()),
-                info_first: false,
-                origin: Origin::Peer,
-                cookies: None,
-                nonce: [b'0'; 15],
-                certificate: None,
-            };
+            let peer = ([127, 0, 0, 1], 1).into();
+            let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
             let link = shard.open(Time::ZERO, endpoint).unwrap();
             let connect = format!("CONNECT {{\"verbose\":false,\"user\":\"{user}\"}}\r\n");
             shard.receive(Time::ZERO, link, connect.as_bytes());

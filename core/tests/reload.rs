@@ -6,10 +6,9 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use nervure_core::auth::{Auth, Secret, User, Users};
-use nervure_core::link::{Endpoint, Origin, Transport};
+use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::ServerInfo;
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 
 fn users(users: &[(&str, &str)]) -> Settings {
@@ -32,17 +31,8 @@ impl World {
 
     /// A client of a shard; `connect` is what it says, if anything.
     fn client(&mut self, shard: usize, connect: &str) -> LinkId {
-        let endpoint = Endpoint {
-            peer: ([127, 0, 0, 1], 1).into(),
-            forwarded_for: None,
-            transport: Transport::Tcp,
-            info: Arc::new(ServerInfo::default()),
-            info_first: false,
-            origin: Origin::Peer,
-            cookies: None,
-            nonce: [b'0'; 15],
-            certificate: None,
-        };
+        let peer = ([127, 0, 0, 1], 1).into();
+        let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = self.shards[shard].open(Time::ZERO, endpoint).unwrap();
         self.shards[shard].receive(Time::ZERO, link, connect.as_bytes());
         self.drain(shard);

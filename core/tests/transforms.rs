@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use counting::allocations;
-use nervure_core::link::{Endpoint, Origin, Transport};
+use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
 use nervure_core::subject::mappings::{Destination, Mapping, Mappings};
 use nervure_core::subject::matches;
 use nervure_core::subject::transform::Transform;
-use nervure_core::wire::ServerInfo;
 use nervure_core::{LinkId, ShardId, Time};
 use proptest::prelude::*;
 
@@ -118,17 +117,8 @@ impl World {
     fn new(mappings: Option<Arc<Mappings>>) -> Self {
         let settings = Arc::new(Settings { mappings, ..Settings::default() });
         let mut shard = Shard::new(ShardId(0), Shared::new(1), settings, 1);
-        let endpoint = Endpoint {
-            peer: ([127, 0, 0, 1], 1).into(),
-            forwarded_for: None,
-            transport: Transport::Tcp,
-            info: Arc::new(ServerInfo::default()),
-            info_first: false,
-            origin: Origin::Peer,
-            cookies: None,
-            nonce: [b'0'; 15],
-            certificate: None,
-        };
+        let peer = ([127, 0, 0, 1], 1).into();
+        let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = shard.open(Time::ZERO, endpoint).unwrap();
         let mut world = Self { shard, link, heard: 0 };
         world.say(b"CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\n");

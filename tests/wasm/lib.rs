@@ -8,7 +8,6 @@ use std::time::Duration;
 use nervure_core::link::{Endpoint, Origin, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::ServerInfo;
 use nervure_core::{CloseReason, ShardId, Time};
 
 /// Plays a client's life through every call that a driver makes; returns how many bytes the
@@ -20,17 +19,9 @@ pub extern "C" fn play(seed: u64) -> usize {
     let settings = Arc::new(Settings::default());
     let mut shard = Shard::new(ShardId(0), Shared::new(1), settings.clone(), seed);
     let at = |millis: u64| Time::ZERO.after(Duration::from_millis(millis));
-    let endpoint = Endpoint {
-        peer: ([127, 0, 0, 1], 1).into(),
-        forwarded_for: None,
-        transport: Transport::WebSocket,
-        info: Arc::new(ServerInfo::default()),
-        info_first: true,
-        origin: Origin::Peer,
-        cookies: None,
-        nonce: [b'0'; 15],
-        certificate: None,
-    };
+    let peer = ([127, 0, 0, 1], 1).into();
+    let mut endpoint = Endpoint::new(peer, Transport::WebSocket, Arc::default(), [b'0'; 15]);
+    endpoint.info_first = true;
     let Some(link) = shard.open(at(0), endpoint) else { return 0 };
     shard.admitted(at(1), link, Origin::Peer, None);
     let text =

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use nervure_core::auth::{Auth, Lists, Permissions, Rules, Secret, User, Users};
 use nervure_core::interest::{Interest, MatchCache};
-use nervure_core::link::{Endpoint, Origin, Transport};
+use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::{ParseRules, Parser, ServerInfo, encode};
+use nervure_core::wire::{ParseRules, Parser, encode};
 use nervure_core::{LinkId, ShardId, SubId, Time};
 
 /// Does something so many times.
@@ -156,17 +156,8 @@ impl World {
     }
 
     fn connect(&mut self, says: &str) -> LinkId {
-        let endpoint = Endpoint {
-            peer: ([127, 0, 0, 1], 1).into(),
-            forwarded_for: None,
-            transport: Transport::Tcp,
-            info: Arc::new(ServerInfo::default()),
-            info_first: false,
-            origin: Origin::Peer,
-            cookies: None,
-            nonce: [b'0'; 15],
-            certificate: None,
-        };
+        let peer = ([127, 0, 0, 1], 1).into();
+        let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = self.shard.open(Time::ZERO, endpoint).unwrap();
         self.receive(link, b"CONNECT {\"verbose\":false,\"headers\":true}\r\nPING\r\n");
         self.receive(link, says.as_bytes());

@@ -67,6 +67,28 @@ pub struct Endpoint {
     pub certificate: Option<Box<PeerCertificate>>,
 }
 
+impl Endpoint {
+    /// A peer that speaks for itself, of which nothing more is known.
+    pub fn new(
+        peer: SocketAddr,
+        transport: Transport,
+        info: Arc<ServerInfo>,
+        nonce: Nonce,
+    ) -> Self {
+        Self {
+            peer,
+            forwarded_for: None,
+            transport,
+            info,
+            info_first: false,
+            origin: Origin::Peer,
+            cookies: None,
+            nonce,
+            certificate: None,
+        }
+    }
+}
+
 /// Who speaks through a connection. Log lines show the peer all the same (observed on nats-server
 /// 2.15.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

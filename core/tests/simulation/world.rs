@@ -9,10 +9,9 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nervure_core::link::{Endpoint, Origin, Transport};
+use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::wire::ServerInfo;
 use nervure_core::{CloseReason, Limits, LinkId, ShardId, Time};
 
 use crate::client::{Client, Fate};
@@ -123,17 +122,8 @@ impl World {
         user: &str,
     ) -> usize {
         let now = self.tick();
-        let endpoint = Endpoint {
-            peer: ([127, 0, 0, 1], 1).into(),
-            forwarded_for: None,
-            transport: Transport::Tcp,
-            info: Arc::new(ServerInfo::default()),
-            info_first: false,
-            origin: Origin::Peer,
-            cookies: None,
-            nonce: [b'0'; 15],
-            certificate: None,
-        };
+        let peer = ([127, 0, 0, 1], 1).into();
+        let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = self.shards[shard].open(now, endpoint).unwrap();
         let number = self.clients.len();
         self.by_link.insert((shard, link), number);

@@ -113,17 +113,7 @@ impl Gate {
     }
 
     fn endpoint(&self, peer: SocketAddr, transport: Transport) -> Option<Endpoint> {
-        Some(Endpoint {
-            peer,
-            forwarded_for: None,
-            transport,
-            info: self.info.clone(),
-            info_first: false,
-            origin: Origin::Peer,
-            cookies: None,
-            nonce: fresh_nonce()?,
-            certificate: None,
-        })
+        Some(Endpoint::new(peer, transport, self.info.clone(), fresh_nonce()?))
     }
 
     /// Does what comes before the link exists. `None`: the peer did not get in; its socket is
