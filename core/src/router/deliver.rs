@@ -200,6 +200,17 @@ impl<'a> Delivery<'a> {
         true
     }
 
+    /// Gives the message to several subscriptions and counts who took it.
+    #[inline]
+    pub(crate) fn hand_over_all(&mut self, ids: &[SubId]) -> usize {
+        let mut taken = 0;
+        for &id in ids {
+            taken += usize::from(self.hand_over(id));
+        }
+        self.count(taken);
+        taken
+    }
+
     /// Counts `taken` deliveries.
     #[inline]
     pub(crate) fn count(&mut self, taken: usize) {

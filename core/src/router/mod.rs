@@ -8,10 +8,10 @@ pub(crate) mod deliver;
 pub(crate) mod mail;
 
 use deliver::{Delivery, Effects, Means, NOBODY};
-use mail::{Envelope, Pick};
+use mail::{Batch, Envelope, Pick};
 
 use crate::id::{LinkId, ShardId, SubId};
-use crate::interest::{Member, QueueGroup};
+use crate::interest::{Member, Plan, QueueGroup};
 use crate::link::Phase;
 use crate::link::client::trace::Tracer;
 use crate::shard::Shard;
@@ -36,6 +36,38 @@ impl Shard {
     /// counting as one.
     #[inline(always)]
     fn route(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) -> usize {
+        let (own, from) = (self.id, (self.id, publisher));
+        let deaf = if echo { NOBODY } else { publisher.slot };
+        let Match { plan, mut delivery, outboxes, picks, rng } = self.find(message, deaf);
+        if plan.is_empty() {
+            return 0;
+        }
+        let mut taken = delivery.hand_over_all(&plan.local);
+        if plan.queues.is_empty() && plan.shards.is_empty() {
+            return taken;
+        }
+        picks.clear();
+        for (place, group) in plan.queues.iter().enumerate() {
+            match choose(group, own, rng, &mut delivery) {
+                Choice::Taken => taken += 1,
+                Choice::Elsewhere(sub) => picks.push((sub, place)),
+                Choice::Nobody => {}
+            }
+        }
+        for (target, outbox) in (0..).map(ShardId).zip(outboxes.iter_mut()) {
+            let plain = plan.shards.contains(&target);
+            let picks = picks.iter().filter(|(sub, _)| sub.shard == target);
+            let picks = picks.filter_map(|&(sub, place)| {
+                plan.queues.get(place).map(|group| Pick { sub, group: &group.name })
+            });
+            taken += usize::from(outbox.push(from, 0, plain, picks, message));
+        }
+        taken
+    }
+
+    /// Who wants a message, and what it takes to give it to them. `deaf` as in [`Delivery::new`].
+    #[inline(always)]
+    fn find<'a>(&'a mut self, message: &'a Publish<'a>, deaf: u32) -> Match<'a> {
         let Self {
             cache,
             shared,
@@ -50,52 +82,18 @@ impl Shard {
             now,
             hasher,
             outputs,
-            id,
             ..
         } = self;
-        let plan = cache.plan(&shared.interest, message.subject);
-        if plan.is_empty() {
-            return 0;
-        }
         let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
-        let means = Means {
-            links,
-            subs,
-            pool,
-            effects,
-            limits: &settings.limits,
-            now: *now,
-            hasher,
-            tracer,
-        };
-        let deaf = if echo { NOBODY } else { publisher.slot };
-        let mut delivery = Delivery::new(means, deaf, message);
-        let mut taken = 0;
-        for &sub in &plan.local {
-            taken += usize::from(delivery.hand_over(sub));
+        let limits = &settings.limits;
+        let means = Means { links, subs, pool, effects, limits, now: *now, hasher, tracer };
+        Match {
+            plan: cache.plan(&shared.interest, message.subject),
+            delivery: Delivery::new(means, deaf, message),
+            outboxes,
+            picks,
+            rng,
         }
-        delivery.count(taken);
-        if plan.queues.is_empty() && plan.shards.is_empty() {
-            return taken;
-        }
-        picks.clear();
-        for (place, group) in plan.queues.iter().enumerate() {
-            match choose(group, *id, rng, &mut delivery) {
-                Choice::Taken => taken += 1,
-                Choice::Elsewhere(sub) => picks.push((sub, place)),
-                Choice::Nobody => {}
-            }
-        }
-        let from = (*id, publisher);
-        for (target, outbox) in (0..).map(ShardId).zip(outboxes.iter_mut()) {
-            let plain = plan.shards.contains(&target);
-            let picks = picks.iter().filter(|(sub, _)| sub.shard == target);
-            let picks = picks.filter_map(|&(sub, place)| {
-                plan.queues.get(place).map(|group| Pick { sub, group: &group.name })
-            });
-            taken += usize::from(outbox.push(from, 0, plain, picks, message));
-        }
-        taken
     }
 
     /// Delivers what other shards handed over, until there is no more or `limit` bytes wait to be
@@ -132,50 +130,19 @@ impl Shard {
 
     /// Delivers one message from another shard; returns whether a consumer lags behind.
     fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
-        let message = &routed.message();
-        let Self {
-            cache,
-            shared,
-            links,
-            subs,
-            pool,
-            effects,
-            outboxes,
-            rng,
-            settings,
-            now,
-            hasher,
-            outputs,
-            id,
-            ..
-        } = self;
+        let (own, message) = (self.id, &routed.message());
         // A queue message that was handed on may come back to its publisher's shard.
         let deaf = match routed.from {
-            (shard, from) if shard == *id => links
+            (shard, from) if shard == own => self
+                .links
                 .at(from.slot)
                 .filter(|link| link.id == from && !link.flags.echo)
                 .map_or(NOBODY, |_| from.slot),
             _ => NOBODY,
         };
-        let plan = cache.plan(&shared.interest, message.subject);
-        let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
-        let means = Means {
-            links,
-            subs,
-            pool,
-            effects,
-            limits: &settings.limits,
-            now: *now,
-            hasher,
-            tracer,
-        };
-        let mut delivery = Delivery::new(means, deaf, message);
+        let Match { plan, mut delivery, outboxes, rng, .. } = self.find(message, deaf);
         if routed.plain {
-            let mut taken = 0;
-            for &sub in &plan.local {
-                taken += usize::from(delivery.hand_over(sub));
-            }
-            delivery.count(taken);
+            delivery.hand_over_all(&plan.local);
         }
         for pick in routed.picks() {
             if delivery.hand_over(pick.sub) {
@@ -187,11 +154,11 @@ impl Shard {
             let Some(group) = plan.queues.iter().find(|group| *group.name == *pick.group) else {
                 continue;
             };
-            let mut here = ring(group, rng).filter(|member| member.id.shard == *id);
+            let mut here = ring(group, rng).filter(|member| member.id.shard == own);
             if here.any(|member| delivery.hand_over(member.id)) {
                 delivery.count(1);
             } else if usize::from(routed.handovers) + 1 < outboxes.len()
-                && let Some(sub) = next_shard(group, *id)
+                && let Some(sub) = next_shard(group, own)
                 && let Some(outbox) = outboxes.get_mut(usize::from(sub.shard.0))
             {
                 let again = std::iter::once(Pick { sub, group: &group.name });
@@ -243,6 +210,15 @@ impl Shard {
         self.effects.overfull = overfull;
         self.effects.lagging = lagging;
     }
+}
+
+/// The parts of a shard that one message's routing uses side by side.
+struct Match<'a> {
+    plan: &'a Plan,
+    delivery: Delivery<'a>,
+    outboxes: &'a mut [Batch],
+    picks: &'a mut Vec<(SubId, usize)>,
+    rng: &'a mut fastrand::Rng,
 }
 
 enum Choice {
