@@ -5,24 +5,29 @@
 //! a core, a browser one. The driver calls in with bytes and facts, then drains [`Shard::poll`]
 //! until it says [`Output::Idle`].
 
+mod deadlines;
+mod ending;
+mod shared;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use foldhash::fast::FixedState;
 
+pub use self::shared::Shared;
+
 use crate::auth::{Ask, Denial, PeerCertificate};
-use crate::counters::{Counters, Totals};
+use crate::counters::Counters;
 use crate::id::{LinkId, ShardId, SubId};
-use crate::interest::{DEFAULT_CAPACITY, Interest, MatchCache, Matches};
-use crate::link::{Endpoint, Link, Origin, Phase, Verdict, ping_interval};
-use crate::notice::{Event, Notice, SlowConsumer, Way};
+use crate::interest::{DEFAULT_CAPACITY, MatchCache, Matches};
+use crate::link::{Endpoint, Link, Origin, Phase};
+use crate::notice::{Event, Notice, Way};
 use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
 use crate::router::deliver::Effects;
-use crate::router::mail::{Batch, Mailbox};
+use crate::router::mail::Batch;
 use crate::router::takes_part;
 use crate::settings::Settings;
 use crate::slab::Slab;
@@ -39,54 +44,6 @@ const FLUSH_AT: u64 = 512 << 10;
 
 /// ... unless that makes fewer bytes than this for each link: writing has its price too.
 const FLUSH_AT_EACH: u64 = 4 << 10;
-
-/// Connection ids start above those that nats-server uses for itself.
-const FIRST_CID: u64 = 5;
-
-/// What the shards of one server have in common.
-pub struct Shared {
-    pub(crate) interest: Interest,
-    pub(crate) mailboxes: Box<[Mailbox]>,
-    counters: Box<[Counters]>,
-    last_cid: AtomicU64,
-    /// Clients that are open.
-    pub(crate) clients: AtomicUsize,
-    /// Clients that have to leave because a reload allows fewer.
-    pub(crate) surplus: AtomicUsize,
-}
-
-impl core::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Shared").field("shards", &self.mailboxes.len()).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// For a server of `shards` shards (at least one).
-    pub fn new(shards: usize) -> Arc<Self> {
-        let shards = shards.max(1);
-        Arc::new(Self {
-            interest: Interest::new(),
-            mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
-            counters: (0..shards).map(|_| Counters::default()).collect(),
-            last_cid: AtomicU64::new(FIRST_CID),
-            clients: AtomicUsize::new(0),
-            surplus: AtomicUsize::new(0),
-        })
-    }
-
-    /// Client connections that a shard serves now; zero for one that does not exist.
-    pub fn connections(&self, shard: ShardId) -> u64 {
-        self.counters.get(usize::from(shard.0)).map_or(0, |counters| counters.connections.get())
-    }
-
-    /// Counters of all shards added up.
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        self.counters.iter().for_each(|shard| totals.add(shard));
-        totals
-    }
-}
 
 /// What a driver has to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -361,68 +318,6 @@ impl Shard {
         self.schedule(id.slot);
     }
 
-    /// The connection is gone: the peer left, the driver could not go on, or an
-    /// [`Output::Close`] is carried out (then its reason stands).
-    pub fn closed(&mut self, now: Time, id: LinkId, reason: CloseReason) {
-        self.now = now;
-        if self.link_mut(id).is_none() {
-            return;
-        }
-        self.detach(id.slot, reason);
-        self.links.remove(id.slot);
-        self.settle();
-    }
-
-    /// A deadline passed.
-    pub fn timeout(&mut self, now: Time) {
-        self.now = now;
-        while let Some(&Reverse((at, slot, generation))) = self.timers.peek()
-            && at <= now
-        {
-            self.timers.pop();
-            let id = LinkId { slot, generation };
-            let Some(link) = self.link_mut(id).filter(|link| link.scheduled == Some(at)) else {
-                continue;
-            };
-            link.scheduled = None;
-            self.fire(slot);
-            self.schedule(slot);
-        }
-        if self.links.len() == 0 {
-            self.pool.release();
-        }
-        self.settle();
-    }
-
-    /// Tells clients that this server is leaving, then closes them one by one between `grace` and
-    /// `total` from now.
-    pub fn lame_duck(&mut self, now: Time, grace: Duration, total: Duration) {
-        self.now = now;
-        let slots: Vec<u32> = self.links.slots().collect();
-        let count = u32::try_from(slots.len()).unwrap_or(u32::MAX).max(1);
-        let step = (total.saturating_sub(grace) / count).min(Duration::from_secs(1));
-        let mut at = now.after(grace);
-        for slot in slots {
-            self.send_lame_duck_info(slot);
-            if let Some(link) = self.links.at_mut(slot) {
-                link.leave_at = Some(at);
-            }
-            at = at.after(step.mul_f64(0.5 + self.rng.f64() * 0.5));
-            self.schedule(slot);
-        }
-    }
-
-    /// Closes every link: the server stops.
-    pub fn shutdown(&mut self, now: Time) {
-        self.now = now;
-        // What siblings have handed over was published before the end.
-        self.collect(u64::MAX, &mut false);
-        let slots: Vec<u32> = self.links.slots().collect();
-        for slot in slots {
-            self.close(slot, CloseReason::ServerShutdown);
-        }
-    }
-
     /// Links that are open or closing.
     pub fn link_count(&self) -> usize {
         self.links.len()
@@ -497,138 +392,6 @@ impl Shard {
             self.trace(slot, Way::Out, &format!("-ERR {text}"));
         }
         self.send(slot, |out| encode::error(out, text));
-    }
-
-    /// Looks at a link again when it wants to be looked at.
-    pub(crate) fn schedule(&mut self, slot: u32) {
-        let Some(link) = self.links.at_mut(slot) else { return };
-        let Some(at) = link.deadline(&self.settings) else { return };
-        if link.scheduled.is_none_or(|scheduled| at < scheduled) {
-            link.scheduled = Some(at);
-            self.timers.push(Reverse((at, slot, link.id.generation)));
-        }
-    }
-
-    /// A link's deadline passed: whichever it was.
-    fn fire(&mut self, slot: u32) {
-        let now = self.now;
-        let settings = self.settings.clone();
-        let Some(link) = self.links.at_mut(slot) else { return };
-        let id = link.id;
-        if link.paused_until.is_some_and(|until| until <= now) {
-            self.resume(id);
-        }
-        let Some(link) = self.links.at_mut(slot) else { return };
-        if link.leave_at.is_some_and(|at| at <= now) {
-            link.leave_at = None;
-            return self.close(slot, CloseReason::ServerShutdown);
-        }
-        let deadline = settings.limits.write_deadline;
-        if link.blocked_since.is_some_and(|since| now.since(since) >= deadline) {
-            let pending = link.outbound.pending();
-            let millis = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-            let event = Event::SlowConsumer(SlowConsumer::WriteDeadline(millis, pending));
-            if !matches!(link.phase, Phase::AwaitConnect(_)) {
-                self.counters().slow_consumers.add(1);
-            }
-            self.notice(slot, || event);
-            return self.close(slot, CloseReason::SlowConsumerWriteDeadline);
-        }
-        if let Phase::AwaitConnect(until) | Phase::Deciding(until) = link.phase
-            && until <= now
-        {
-            let reason = CloseReason::AuthenticationTimeout;
-            let _ = self.refuse(slot, reason, "Authentication Timeout");
-            return;
-        }
-        if link.liveness.due() <= now && matches!(link.phase, Phase::AwaitConnect(_) | Phase::Open)
-        {
-            let interval = ping_interval(&settings, link.endpoint.transport);
-            match link.liveness.fire(now, interval, settings.limits.ping_max) {
-                Verdict::Quiet => {}
-                Verdict::Ping => self.send_word(slot, encode::PING),
-                Verdict::Stale => {
-                    self.counters().stale_connections.add(1);
-                    let _ = self.refuse(slot, CloseReason::StaleConnection, "Stale Connection");
-                }
-            }
-        }
-    }
-
-    /// Starts the end of a link from our side.
-    pub(crate) fn close(&mut self, slot: u32, reason: CloseReason) {
-        let Some(link) = self.links.at_mut(slot) else { return };
-        if link.phase == Phase::Closing {
-            return;
-        }
-        let id = link.id;
-        self.detach(slot, reason);
-        self.outputs.push_back(Output::Close(id, reason));
-    }
-
-    /// Takes a link out of everything it takes part in. Done once, whoever ends it.
-    fn detach(&mut self, slot: u32, reason: CloseReason) {
-        let Some(link) = self.links.at_mut(slot) else { return };
-        if link.phase == Phase::Closing {
-            return;
-        }
-        link.phase = Phase::Closing;
-        if !reason.flushes() {
-            link.outbound.clear();
-        }
-        let waiting = std::mem::take(&mut link.waiting);
-        for producer in waiting {
-            self.resume(producer);
-        }
-        self.counters().connections.sub(1);
-        self.shared.clients.fetch_sub(1, Ordering::Relaxed);
-        self.notice(slot, || Event::Closed(reason));
-        self.unsubscribe_all(slot);
-    }
-
-    /// A link's queue would exceed the limit.
-    pub(crate) fn overfull(&mut self, slot: u32) {
-        if !self.links.at(slot).is_some_and(|link| link.phase != Phase::Closing) {
-            return;
-        }
-        self.counters().slow_consumers.add(1);
-        let limit = self.settings.limits.max_pending;
-        self.notice(slot, || Event::SlowConsumer(SlowConsumer::MaxPending(limit)));
-        self.close(slot, CloseReason::SlowConsumerPendingBytes);
-    }
-
-    /// Stops reading a link for a while, because a consumer of its messages lags behind.
-    pub(crate) fn stall_link(&mut self, id: LinkId) {
-        self.pause(id, MAX_STALL_MILLIS);
-    }
-
-    fn pause(&mut self, id: LinkId, millis: u64) {
-        let until = self.now.after(Duration::from_millis(millis));
-        let Some(link) = self.link_mut(id).filter(|link| link.phase != Phase::Closing) else {
-            return;
-        };
-        if link.paused_until.replace(until).is_none() {
-            self.outputs.push_back(Output::Pause(id));
-        }
-        self.schedule(id.slot);
-    }
-
-    fn resume(&mut self, id: LinkId) {
-        if let Some(link) = self.link_mut(id)
-            && link.paused_until.take().is_some()
-        {
-            self.read_again(id.slot);
-        }
-    }
-
-    /// Has a link read again, unless there is another reason not to.
-    pub(crate) fn read_again(&mut self, slot: u32) {
-        if let Some(link) = self.links.at(slot)
-            && link.paused_until.is_none()
-            && !matches!(link.phase, Phase::Deciding(_))
-        {
-            self.outputs.push_back(Output::Resume(link.id));
-        }
     }
 
     /// A link with a small limit must have its chance to be written before it is over it.

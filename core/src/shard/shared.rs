@@ -1,0 +1,57 @@
+//! What the shards of one server share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+use crate::counters::{Counters, Totals};
+use crate::id::ShardId;
+use crate::interest::Interest;
+use crate::router::mail::Mailbox;
+
+/// Connection ids start above those that nats-server uses for itself.
+const FIRST_CID: u64 = 5;
+
+/// What the shards of one server have in common.
+pub struct Shared {
+    pub(crate) interest: Interest,
+    pub(crate) mailboxes: Box<[Mailbox]>,
+    pub(super) counters: Box<[Counters]>,
+    pub(super) last_cid: AtomicU64,
+    /// Clients that are open.
+    pub(crate) clients: AtomicUsize,
+    /// Clients that have to leave because a reload allows fewer.
+    pub(crate) surplus: AtomicUsize,
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").field("shards", &self.mailboxes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// For a server of `shards` shards (at least one).
+    pub fn new(shards: usize) -> Arc<Self> {
+        let shards = shards.max(1);
+        Arc::new(Self {
+            interest: Interest::new(),
+            mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
+            counters: (0..shards).map(|_| Counters::default()).collect(),
+            last_cid: AtomicU64::new(FIRST_CID),
+            clients: AtomicUsize::new(0),
+            surplus: AtomicUsize::new(0),
+        })
+    }
+
+    /// Client connections that a shard serves now; zero for one that does not exist.
+    pub fn connections(&self, shard: ShardId) -> u64 {
+        self.counters.get(usize::from(shard.0)).map_or(0, |counters| counters.connections.get())
+    }
+
+    /// Counters of all shards added up.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.counters.iter().for_each(|shard| totals.add(shard));
+        totals
+    }
+}
