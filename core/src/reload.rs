@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::account::AccountId;
 use crate::link::client::login::Moment;
 use crate::link::{Phase, Transport};
 use crate::reason::CloseReason;
@@ -39,8 +40,10 @@ impl Shard {
         let new = self.settings.clone();
         let differs = |transport| old.auth_of(transport) != new.auth_of(transport);
         let (tcp, websocket) = (differs(Transport::Tcp), differs(Transport::WebSocket));
+        let other_streams = self.review();
         let slots: Vec<u32> = self.links.slots().collect();
         for slot in slots {
+            self.obey(slot, &other_streams);
             let Some(link) = self.links.at(slot) else { continue };
             let other_ways = match link.endpoint.transport {
                 Transport::Tcp => tcp,
@@ -56,6 +59,24 @@ impl Shard {
             self.schedule(slot);
         }
         self.settle();
+    }
+
+    /// Has a link follow what holds for its account now.
+    fn obey(&mut self, slot: u32, other_streams: &[AccountId]) {
+        let Some(link) = self.links.at_mut(slot).filter(|link| link.phase != Phase::Closing) else {
+            return;
+        };
+        let Some(view) = self.views.get(link.account) else { return };
+        link.obey(&view.rules);
+        let limit = view.rules.limits.connections;
+        if link.member && limit.is_some_and(|limit| view.account.connections() > limit) {
+            let reason = CloseReason::MaxAccountConnectionsExceeded;
+            let _ = self.refuse(slot, reason, "maximum account active connections exceeded");
+            return;
+        }
+        if other_streams.contains(&link.account) {
+            self.import_streams_again(slot);
+        }
     }
 
     /// Holds what a client has shown at CONNECT against the ways in that are open now. One whose

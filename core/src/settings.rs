@@ -4,10 +4,10 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use crate::account::Accounts;
 use crate::auth::Auth;
 use crate::limits::Limits;
 use crate::link::Transport;
-use crate::subject::mappings::Mappings;
 
 /// What all shards of a server obey. A reload makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +26,10 @@ pub struct Settings {
     pub no_headers: bool,
     /// Protocol traces are wanted as notices.
     pub trace: Option<TraceRules>,
-    /// What clients' publications change their subjects by; `None` is by nothing.
-    pub mappings: Option<Arc<Mappings>>,
+    /// When [`Time::ZERO`](crate::Time::ZERO) was, since the start of 1970. Only shown.
+    pub epoch: Duration,
+    /// The accounts, with their mappings, imports and limits.
+    pub accounts: Arc<Accounts>,
 }
 
 impl Settings {

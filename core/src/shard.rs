@@ -5,6 +5,7 @@
 //! a core, a browser one. The driver calls in with bytes and facts, then drains [`Shard::poll`]
 //! until it says [`Output::Idle`].
 
+pub(crate) mod accounts;
 mod deadlines;
 mod ending;
 mod shared;
@@ -16,18 +17,21 @@ use std::sync::atomic::Ordering;
 
 use foldhash::fast::FixedState;
 
+use self::accounts::Views;
 pub use self::shared::Shared;
 
+use crate::account::AccountId;
 use crate::auth::{Ask, Denial, PeerCertificate};
 use crate::counters::Counters;
 use crate::id::{LinkId, ShardId, SubId};
-use crate::interest::{DEFAULT_CAPACITY, MatchCache, Matches};
+use crate::interest::Matches;
 use crate::link::{Endpoint, Link, Origin, Phase};
 use crate::notice::{Event, Notice, Way};
 use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
 use crate::router::deliver::Effects;
 use crate::router::mail::Batch;
+use crate::router::services::Responses;
 use crate::router::takes_part;
 use crate::settings::Settings;
 use crate::slab::Slab;
@@ -87,7 +91,7 @@ pub struct Shard {
     pub(crate) settings: Arc<Settings>,
     pub(crate) links: Slab<Link>,
     pub(crate) subs: Subscriptions,
-    pub(crate) cache: MatchCache,
+    pub(crate) views: Views,
     pub(crate) found: Matches,
     pub(crate) pool: BufferPool,
     pub(crate) effects: Effects,
@@ -97,6 +101,8 @@ pub struct Shard {
     pub(crate) picks: Vec<(SubId, usize)>,
     /// Room for the verb and the new subject of a message that is mapped.
     pub(crate) renamed: Vec<u8>,
+    /// Responses that requests to other accounts wait for.
+    pub(crate) responses: Responses,
     pub(crate) rng: fastrand::Rng,
     pub(crate) hasher: FixedState,
     pub(crate) pass: Pass,
@@ -121,19 +127,20 @@ impl Shard {
         let mut rng = fastrand::Rng::with_seed(seed);
         let hasher = FixedState::with_seed(rng.u64(..));
         let outboxes = shared.mailboxes.iter().map(|_| Batch::default()).collect();
-        Self {
+        let mut shard = Self {
             id,
             shared,
             settings,
             links: Slab::default(),
             subs: Subscriptions::new(id),
-            cache: MatchCache::new(id, DEFAULT_CAPACITY),
+            views: Views::new(id),
             found: Matches::new(),
             pool: BufferPool::default(),
             effects: Effects::default(),
             outboxes,
             picks: Vec::new(),
             renamed: Vec::new(),
+            responses: Responses::default(),
             rng,
             hasher,
             pass: Pass::default(),
@@ -145,7 +152,9 @@ impl Shard {
             fetched: false,
             outputs: VecDeque::new(),
             timers: BinaryHeap::new(),
-        }
+        };
+        shard.behold(AccountId::GLOBAL);
+        shard
     }
 
     /// A peer connected. Its INFO (and, when the server is full, the refusal) waits to be written.
@@ -157,6 +166,11 @@ impl Shard {
         let (slot, generation) = self.links.insert(|slot, generation| {
             Link::new(LinkId { slot, generation }, cid, now, endpoint, &settings)
         })?;
+        if let (Some(link), Some(view)) =
+            (self.links.at_mut(slot), self.views.get(AccountId::GLOBAL))
+        {
+            link.obey(&view.rules);
+        }
         let counters = self.counters();
         counters.connections.add(1);
         counters.total_connections.add(1);
@@ -349,7 +363,9 @@ impl Shard {
             return output;
         }
         self.unwritten = 0;
-        Output::Idle(self.timers.peek().map(|Reverse((at, ..))| *at))
+        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
+        let responses = self.responses.deadline();
+        Output::Idle(timer.into_iter().chain(responses).min())
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -1,6 +1,10 @@
 //! One subscription of one link, and the table of all of a shard's.
 
-use crate::id::{LinkId, ShardId, SubId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::account::StreamImport;
+use crate::id::{FIRST_IMPORTED, LinkId, ShardId, SubId};
 use crate::slab::Slab;
 
 /// Octets that a short sid and the blank behind it take at most.
@@ -67,16 +71,37 @@ pub(crate) struct Subscription {
     pub(crate) id: SubId,
 }
 
+/// What a subscription gets of another account: its shadow in that account's index.
+#[derive(Clone, Debug)]
+pub(crate) struct Imported {
+    pub(crate) parent: SubId,
+    pub(crate) import: Arc<StreamImport>,
+    /// What it gets, in the exporter's words.
+    pub(crate) subject: Arc<[u8]>,
+    pub(crate) id: SubId,
+}
+
 /// The subscriptions of a shard's links.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     shard: ShardId,
     slab: Slab<Subscription>,
+    imported: Slab<Imported>,
+    /// The shadows of subscriptions that have some, by slot.
+    shadows: HashMap<u32, Vec<u32>>,
+    /// Room for the verb and the local subject of an imported message.
+    pub(crate) line: Vec<u8>,
 }
 
 impl Subscriptions {
     pub(crate) fn new(shard: ShardId) -> Self {
-        Self { shard, slab: Slab::default() }
+        Self {
+            shard,
+            slab: Slab::default(),
+            imported: Slab::default(),
+            shadows: HashMap::new(),
+            line: Vec::new(),
+        }
     }
 
     pub(crate) fn insert(
@@ -111,6 +136,44 @@ impl Subscriptions {
 
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Subscription> {
         self.slab.remove(slot)
+    }
+
+    /// Gives a subscription a shadow.
+    pub(crate) fn import(
+        &mut self,
+        parent: SubId,
+        import: &Arc<StreamImport>,
+        subject: &[u8],
+    ) -> Option<SubId> {
+        let shard = self.shard;
+        let id = |slot: u32, generation: u32| SubId {
+            shard,
+            generation: generation as u16,
+            slot: slot.wrapping_add(FIRST_IMPORTED),
+        };
+        let (slot, generation) = self.imported.insert(|slot, generation| Imported {
+            parent,
+            import: import.clone(),
+            subject: subject.into(),
+            id: id(slot, generation),
+        })?;
+        self.shadows.entry(parent.slot).or_default().push(slot);
+        Some(id(slot, generation))
+    }
+
+    /// The shadow with this name, and whose it is.
+    pub(crate) fn imported(&mut self, id: SubId) -> Option<&Imported> {
+        let slot = id.slot.checked_sub(FIRST_IMPORTED)?;
+        self.imported.get_mut(slot, u32::from(id.generation), 0xffff).map(|it| &*it)
+    }
+
+    /// Takes the shadows of a subscription away.
+    pub(crate) fn remove_imported(&mut self, parent: u32) -> Vec<Imported> {
+        if self.shadows.is_empty() {
+            return Vec::new();
+        }
+        let slots = self.shadows.remove(&parent).unwrap_or_default();
+        slots.into_iter().filter_map(|slot| self.imported.remove(slot)).collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -16,6 +16,7 @@ use counting::allocations;
 use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
+use nervure_core::account::{Accounts, Declaration, GLOBAL};
 use nervure_core::subject::mappings::{Destination, Mapping, Mappings};
 use nervure_core::subject::matches;
 use nervure_core::subject::transform::Transform;
@@ -115,8 +116,12 @@ struct World {
 
 impl World {
     fn new(mappings: Option<Arc<Mappings>>) -> Self {
-        let settings = Arc::new(Settings { mappings, ..Settings::default() });
-        let mut shard = Shard::new(ShardId(0), Shared::new(1), settings, 1);
+        let shared = Shared::new(1);
+        let global =
+            Declaration { name: GLOBAL.to_owned(), mappings, ..Declaration::default() };
+        let accounts = Arc::new(Accounts::build(&shared, &[global], None).unwrap());
+        let settings = Arc::new(Settings { accounts, ..Settings::default() });
+        let mut shard = Shard::new(ShardId(0), shared, settings, 1);
         let peer = ([127, 0, 0, 1], 1).into();
         let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = shard.open(Time::ZERO, endpoint).unwrap();

@@ -5,6 +5,7 @@
 //! to say is flushed from whatever task is running. A task that finds its socket full waits for
 //! room on its own.
 
+mod accounts;
 mod gate;
 mod monitoring;
 mod passwords;
@@ -18,10 +19,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use nervure_core::account::AccountError;
 use nervure_core::counters::Totals;
 use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
-use nervure_core::subject::mappings::Mappings;
 use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -69,6 +70,9 @@ pub enum StartError {
         "unable to parse allowed origin {0:?}: allowed origins must be absolute URLs with http or https scheme"
     )]
     Origin(String),
+    /// Imports and exports of accounts do not fit together.
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
@@ -87,6 +91,8 @@ pub struct Server {
     websocket_address: Option<SocketAddr>,
     http_address: Option<SocketAddr>,
     shared: Arc<Shared>,
+    /// When the shards' time began, since the start of 1970.
+    epoch: Duration,
     shards: Vec<ShardHandle>,
     /// What the listeners ask of connections; a reload replaces it.
     tcp_gate: watch::Sender<Arc<Gate>>,
@@ -217,8 +223,11 @@ impl Builder {
             count => count,
         };
         let shared = Shared::new(count);
-        let settings = Arc::new(settings(&options));
-        let shards = shard_loop::spawn(count, &shared, &settings, Instant::now(), &log)?;
+        let (start, epoch) = (Instant::now(), SystemTime::now());
+        let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let settings = Arc::new(settings(&shared, &options, epoch)?);
+        shared.announce(&settings.accounts);
+        let shards = shard_loop::spawn(count, &shared, &settings, start, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
         let runtimes = shards.iter().map(ShardHandle::runtime);
         let placement = Placement::new(shared.clone(), runtimes, Instant::now());
@@ -255,6 +264,7 @@ impl Builder {
             websocket_address,
             http_address,
             shared,
+            epoch,
             shards,
             tcp_gate,
             websocket_gate,
@@ -307,11 +317,15 @@ async fn accept(
     }
 }
 
-/// What the core has to obey.
-fn settings(options: &Options) -> Settings {
+/// What the core has to obey. `epoch` is when its time began.
+fn settings(
+    shared: &Shared,
+    options: &Options,
+    epoch: Duration,
+) -> Result<Settings, AccountError> {
     let websocket = options.websocket.as_ref();
     let (auth, websocket_auth) = ways::ways(options);
-    Settings {
+    Ok(Settings {
         limits: options.limits.clone(),
         auth,
         websocket_auth,
@@ -322,15 +336,9 @@ fn settings(options: &Options) -> Settings {
             headers_only: options.log.trace_headers,
             max_payload: options.log.max_traced_msg_len,
         }),
-        mappings: mappings(options),
-    }
-}
-
-/// The table of mappings, if there are any.
-fn mappings(options: &Options) -> Option<Arc<Mappings>> {
-    let cluster = options.cluster_name.as_deref().unwrap_or_default();
-    let table = || Arc::new(Mappings::new(&options.mappings, cluster));
-    (!options.mappings.is_empty()).then(table)
+        epoch,
+        accounts: Arc::new(accounts::accounts(shared, options)?),
+    })
 }
 
 /// What stays the same while the server runs.

@@ -26,6 +26,8 @@ mod users;
 
 use std::sync::Arc;
 
+use crate::account::GLOBAL;
+
 pub use self::ask::{Answer, Ask, CallId, Question};
 pub use self::certificate::PeerCertificate;
 pub use self::chain::Step;
@@ -107,6 +109,14 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// The name of the account it belongs to.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::User(user) => &user.account,
+            Self::Anonymous | Self::Token(_) => GLOBAL,
+        }
+    }
+
     /// Whether what proves one of them proves the other.
     pub(crate) fn same_login(&self, other: &Self) -> bool {
         match (self, other) {

@@ -8,6 +8,7 @@ use super::dn::DistinguishedName;
 use super::nkey::PublicKey;
 use super::permissions::Permissions;
 use super::secret::Secret;
+use crate::account::GLOBAL;
 
 /// How a connection comes in, as `allowed_connection_types` names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +51,8 @@ pub struct User {
     pub proxy_required: bool,
     /// What he may do, if it is not everything.
     pub permissions: Option<Arc<Permissions>>,
+    /// The name of the account he belongs to.
+    pub account: Arc<str>,
 }
 
 /// A user's name and what proves it.
@@ -83,7 +86,13 @@ impl User {
     }
 
     fn new(login: Login) -> Self {
-        Self { login, types: ConnectionTypes::default(), proxy_required: false, permissions: None }
+        Self {
+            login,
+            types: ConnectionTypes::default(),
+            proxy_required: false,
+            permissions: None,
+            account: GLOBAL.into(),
+        }
     }
 
     /// The name, or the public key.

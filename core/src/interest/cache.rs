@@ -1,5 +1,7 @@
 //! A shard's memory of what [`Interest`] answered.
 
+use std::sync::Arc;
+
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::cached_subjects::CachedSubjects;
@@ -31,12 +33,24 @@ pub struct Plan {
     pub shards: Vec<ShardId>,
     /// The queue groups with their members on all shards; one member of each gets a copy.
     pub queues: Vec<QueueGroup>,
+    /// Service imports that take messages to other accounts, if there are any: their numbers.
+    pub services: Option<Arc<[u32]>>,
+    /// The own shard waits for such messages: they are responses.
+    pub responses: bool,
+    /// There is more than `local`.
+    more: bool,
 }
 
 impl Plan {
     /// Whether nobody gets a copy.
     pub fn is_empty(&self) -> bool {
-        self.local.is_empty() && self.shards.is_empty() && self.queues.is_empty()
+        self.local.is_empty() && !self.more
+    }
+
+    /// Whether at most the own shard's plain subscriptions get a copy: the usual case.
+    #[inline]
+    pub(crate) fn is_local_only(&self) -> bool {
+        !self.more
     }
 
     /// Subscriptions that the plan holds in memory.
@@ -46,14 +60,22 @@ impl Plan {
 
     /// Takes over what was found.
     fn fill(&mut self, own: ShardId, found: &mut Matches) {
-        for &id in &found.plain {
-            if id.shard == own {
+        if found.plain.iter().any(|id| id.as_service().is_some()) {
+            self.services = Some(found.plain.iter().filter_map(|id| id.as_service()).collect());
+        }
+        for &id in found.plain.iter().filter(|id| id.as_service().is_none()) {
+            if id == SubId::responses(own) {
+                self.responses = true;
+            } else if id.shard == own {
                 self.local.push(id);
             } else if !self.shards.contains(&id.shard) {
                 self.shards.push(id.shard);
             }
         }
         self.queues.append(&mut found.queues);
+        self.more = !(self.shards.is_empty() && self.queues.is_empty())
+            || self.services.is_some()
+            || self.responses;
     }
 
     /// Forgets everything and keeps the memory, within bounds.
@@ -61,6 +83,9 @@ impl Plan {
         self.local.clear();
         self.local.shrink_to(KEPT_CAPACITY);
         self.shards.clear();
+        self.services = None;
+        self.responses = false;
+        self.more = false;
         into.recycle(&mut self.queues);
         self.queues.shrink_to(KEPT_CAPACITY);
     }

@@ -91,6 +91,12 @@ pub struct InterestStats {
     pub num_removes: u64,
 }
 
+impl core::fmt::Debug for Interest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Interest").field("generation", &self.generation()).finish_non_exhaustive()
+    }
+}
+
 impl Interest {
     /// An empty index.
     pub fn new() -> Self {

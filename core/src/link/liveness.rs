@@ -30,11 +30,13 @@ pub(crate) struct Liveness {
     active: Time,
     /// When it was last pinged, if ever.
     pinged: Option<Time>,
+    /// How long the last answer took; zero before there is one.
+    rtt: Duration,
 }
 
 impl Liveness {
     pub(crate) fn new(now: Time, interval: Duration) -> Self {
-        Self { due: now.after(interval), unanswered: 0, active: now, pinged: None }
+        Self { due: now.after(interval), unanswered: 0, active: now, pinged: None, rtt: Duration::ZERO }
     }
 
     /// When the ping timer fires.
@@ -56,8 +58,16 @@ impl Liveness {
     }
 
     /// A PONG, asked for or not.
-    pub(crate) fn answered(&mut self) {
+    pub(crate) fn answered(&mut self, now: Time) {
+        if let Some(pinged) = self.pinged.filter(|_| self.unanswered > 0) {
+            self.rtt = now.since(pinged);
+        }
         self.unanswered = 0;
+    }
+
+    /// How long the last answer to a ping took; zero before there is one.
+    pub(crate) fn rtt(&self) -> Duration {
+        self.rtt
     }
 
     /// The timer fired.
@@ -100,7 +110,7 @@ mod tests {
         let mut liveness = Liveness::new(at(0), SECOND);
         for second in 1..20 {
             assert_eq!(liveness.fire(at(second * 1000), SECOND, 2), Verdict::Ping);
-            liveness.answered();
+            liveness.answered(at(second * 1000));
         }
     }
 

@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 use self::client::login::Waiting;
 
 pub(crate) use self::liveness::{Liveness, Verdict};
+use crate::account::{AccountId, Rules};
 use crate::auth::link_permissions::LinkPermissions;
 use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate};
 use crate::id::LinkId;
@@ -148,6 +149,8 @@ pub(crate) struct Flags {
     /// Understands INFO at any time.
     pub(crate) async_info: bool,
     pub(crate) connected: bool,
+    /// Its account has mappings.
+    pub(crate) mapped: bool,
     /// The PONG that follows CONNECT is out, and with it the one INFO that answers it.
     pub(crate) first_pong: bool,
 }
@@ -158,6 +161,7 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     /// The number clients see.
     pub(crate) cid: u64,
+    pub(crate) opened: Time,
     pub(crate) phase: Phase,
     pub(crate) flags: Flags,
     pub(crate) parser: Parser,
@@ -174,6 +178,12 @@ pub(crate) struct Link {
     /// What its user may not do; `None` for those who may do everything.
     pub(crate) permissions: Option<Box<LinkPermissions>>,
     pub(crate) liveness: Liveness,
+    /// The account it is in.
+    pub(crate) account: AccountId,
+    /// ... and counts in, which it does from its login on.
+    pub(crate) member: bool,
+    /// Bytes of a payload that its account allows.
+    pub(crate) max_payload: usize,
     /// In the list of links to flush.
     pub(crate) dirty: bool,
     /// Since when the peer takes nothing of what waits for it.
@@ -200,6 +210,7 @@ impl Link {
         let mut link = Self {
             id,
             cid,
+            opened: now,
             phase: Phase::Entering,
             flags: Flags {
                 verbose: true,
@@ -209,6 +220,7 @@ impl Link {
                 no_responders: false,
                 async_info: false,
                 connected: false,
+                mapped: false,
                 first_pong: false,
             },
             parser: Parser::default(),
@@ -221,6 +233,9 @@ impl Link {
             calls: 0,
             permissions: None,
             liveness: Liveness::new(now, interval),
+            account: AccountId::GLOBAL,
+            member: false,
+            max_payload: usize::MAX,
             dirty: false,
             blocked_since: None,
             waiting: Vec::new(),
@@ -274,11 +289,22 @@ impl Link {
         let auth = self.auth(settings);
         ParseRules {
             max_control_line: settings.limits.max_control_line,
-            max_payload: settings.limits.max_payload,
+            max_payload: self.max_payload(settings),
             headers: self.flags.headers,
             connect_only: matches!(self.phase, Phase::AwaitConnect(_))
                 && auth.silent_user(self.endpoint.transport.connection_type()).is_none(),
         }
+    }
+
+    /// Bytes of a payload that it may send.
+    pub(crate) fn max_payload(&self, settings: &Settings) -> usize {
+        settings.limits.max_payload.min(self.max_payload)
+    }
+
+    /// Takes over what holds for its account.
+    pub(crate) fn obey(&mut self, rules: &Rules) {
+        self.flags.mapped = rules.mappings.is_some();
+        self.max_payload = rules.limits.payload.unwrap_or(usize::MAX);
     }
 
     /// When this link wants attention next.
@@ -334,7 +360,7 @@ impl Link {
                 Identity::User(user) => {
                     let kind =
                         if matches!(user.login, Login::Nkey { .. }) { "nkey" } else { "user" };
-                    format!("$G/{kind}:{}", user.name())
+                    format!("{}/{kind}:{}", user.account, user.name())
                 }
                 Identity::Token(_) => "$G/token".to_owned(),
                 // Nobody asked for it, but it tells connections apart.

@@ -114,26 +114,46 @@ impl<'a> Delivery<'a> {
     /// Gives the message to one subscription; returns whether it took it.
     #[inline]
     pub(crate) fn hand_over(&mut self, id: SubId) -> bool {
-        self.hand_over_if::<false>(id)
+        self.give::<false>(id, self.message)
+    }
+
+    /// Gives the message to a subscription of another account, under the name that it has there.
+    #[cold]
+    fn hand_over_imported(&mut self, id: SubId) -> bool {
+        let Some(imported) = self.subs.imported(id) else { return false };
+        let parent = imported.parent;
+        let Some(transform) = imported.import.renaming.here().cloned() else {
+            return self.give::<false>(parent, self.message);
+        };
+        let mut line = std::mem::take(&mut self.subs.line);
+        let verb: &[u8] = if self.headers { b"HPUB " } else { b"PUB " };
+        line.clear();
+        line.extend_from_slice(verb);
+        transform.rename(self.message.subject, &mut line);
+        line.push(b' ');
+        let subject = line.get(verb.len()..line.len() - 1).unwrap_or_default();
+        let taken = self.give::<false>(parent, &self.message.renamed(subject, &line));
+        self.subs.line = line;
+        taken
     }
 
     /// [`Delivery::hand_over`] to a link with permissions: what is denied does not pass, and what
     /// passes may be answered.
     #[cold]
-    fn hand_over_restricted(&mut self, id: SubId) -> bool {
+    fn hand_over_restricted(&mut self, id: SubId, message: &Publish<'_>) -> bool {
         let Some(sub) = self.subs.get_mut(id) else { return false };
         let (slot, queue) = (sub.link, sub.queue.as_deref());
         let link = self.links.at_mut(slot);
         let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut()) else {
             return false;
         };
-        if !permissions.may_receive(self.message.subject, queue, self.hasher)
-            || !self.hand_over_if::<true>(id)
+        if !permissions.may_receive(message.subject, queue, self.hasher)
+            || !self.give::<true>(id, message)
         {
             return false;
         }
         let link = self.links.at_mut(slot);
-        if let Some(reply) = self.message.reply
+        if let Some(reply) = message.reply
             && let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut())
         {
             permissions.request_delivered(reply, self.now, self.hasher);
@@ -143,14 +163,16 @@ impl<'a> Delivery<'a> {
 
     /// With `PERMITTED` the receiver's permissions have been asked.
     #[inline]
-    fn hand_over_if<const PERMITTED: bool>(&mut self, id: SubId) -> bool {
-        let Some(sub) = self.subs.get_mut(id) else { return false };
+    fn give<const PERMITTED: bool>(&mut self, id: SubId, message: &Publish<'_>) -> bool {
+        let Some(sub) = self.subs.get_mut(id) else {
+            return !PERMITTED && self.hand_over_imported(id);
+        };
         let Some(link) = self.links.at_mut(sub.link) else { return false };
         if !takes_part(link.phase) || self.deaf == sub.link {
             return false;
         }
         if !PERMITTED && link.permissions.is_some() {
-            return self.hand_over_restricted(id);
+            return self.hand_over_restricted(id, message);
         }
         if sub.max > 0 {
             if sub.delivered >= u64::from(sub.max) {
@@ -164,13 +186,13 @@ impl<'a> Delivery<'a> {
         let pending = link.outbound.pending();
         if pending + self.body > self.high {
             let seen =
-                if link.flags.headers { self.body } else { self.body - self.message.header_len };
+                if link.flags.headers { self.body } else { self.body - message.header_len };
             let lag = Lag { pending, seen, link: sub.link };
             if !lag.bear(self.high, self.max, self.drop_when_lagging, self.effects) {
                 return false;
             }
         }
-        match self.message.verbatim {
+        match message.verbatim {
             Some(Verbatim { line, rest }) if !self.headers || link.flags.headers => {
                 link.outbound.append(self.pool, |out| {
                     out.reserve(line.len() + rest.len() + SHORT_SID);
@@ -186,12 +208,12 @@ impl<'a> Delivery<'a> {
                 self.pool,
                 sub,
                 link.flags,
-                self.message,
+                message,
                 &mut self.shared,
             ),
         }
         if let Some(tracer) = &mut self.tracer {
-            tracer.delivered(link, sub, self.message);
+            tracer.delivered(link, sub, message);
         }
         if !link.dirty {
             link.dirty = true;

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use crate::account::AccountId;
 use crate::id::{LinkId, ShardId, SubId};
 use crate::limits::SHARED_PAYLOAD;
 use crate::wire::{Body, Publish, Verbatim, encode};
@@ -41,6 +42,7 @@ enum Item {
 #[derive(Debug)]
 struct Header {
     from: Origin,
+    account: AccountId,
     handovers: u16,
     plain: bool,
     picks: u32,
@@ -75,6 +77,8 @@ struct Cursor {
 /// One message as the target sees it.
 pub(crate) struct Routed<'b> {
     pub(crate) from: Origin,
+    /// The account that it is published in.
+    pub(crate) account: AccountId,
     pub(crate) handovers: u16,
     /// The target's plain subscriptions are to get it.
     pub(crate) plain: bool,
@@ -94,7 +98,7 @@ impl Batch {
     /// Adds a message, unless nobody there is to get it. Returns whether it was added.
     pub(crate) fn push<'p>(
         &mut self,
-        from: Origin,
+        (from, account): (Origin, AccountId),
         handovers: u16,
         plain: bool,
         picks: impl Iterator<Item = Pick<'p>>,
@@ -116,6 +120,7 @@ impl Batch {
         }
         self.items.push(Item::Message(Header {
             from,
+            account,
             handovers,
             plain,
             picks,
@@ -198,6 +203,7 @@ impl Batch {
                 self.read.data += groups.len() + parts.len();
                 Envelope::Message(Routed {
                     from: header.from,
+                    account: header.account,
                     handovers: header.handovers,
                     plain: header.plain,
                     picks: chosen,

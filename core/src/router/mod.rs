@@ -6,13 +6,19 @@
 
 pub(crate) mod deliver;
 pub(crate) mod mail;
+mod request_info;
+pub(crate) mod services;
+mod streams;
 
 use deliver::{Delivery, Effects, Means, NOBODY};
-use mail::{Batch, Envelope, Pick};
+use mail::{Batch, Envelope, Origin, Pick};
+use services::Request;
 
+use crate::account::AccountId;
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{Member, Plan, QueueGroup};
 use crate::link::Phase;
+use crate::link::client::ops::Sender;
 use crate::link::client::trace::Tracer;
 use crate::shard::Shard;
 use crate::wire::{Publish, encode};
@@ -21,8 +27,11 @@ impl Shard {
     /// Routes what a client published; with `echo` its own subscriptions get it as well. Part of
     /// its callers down to the first delivery: a call costs twenty instructions a message.
     #[inline(always)]
-    pub(crate) fn publish(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) {
-        if self.route(publisher, echo, message) == 0
+    pub(crate) fn publish(&mut self, sender: Sender, message: &Publish<'_>) {
+        let publisher = sender.link;
+        let deaf = if sender.flags.echo { NOBODY } else { publisher.slot };
+        let way = Way { account: sender.account, from: (self.id, publisher), deaf };
+        if self.route(way, message, None) == 0
             && let Some(reply) = message.reply
         {
             self.answer_no_responders(publisher.slot, message.subject, reply);
@@ -33,17 +42,18 @@ impl Shard {
     }
 
     /// Delivers to everybody who wants the message; returns how many took it, another shard
-    /// counting as one.
+    /// counting as one. `request` is what is known of the requester when the message comes from
+    /// another account.
     #[inline(always)]
-    fn route(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) -> usize {
-        let (own, from) = (self.id, (self.id, publisher));
-        let deaf = if echo { NOBODY } else { publisher.slot };
-        let Match { plan, mut delivery, outboxes, picks, rng } = self.find(message, deaf);
+    fn route(&mut self, way: Way, message: &Publish<'_>, request: Option<&Request>) -> usize {
+        let own = self.id;
+        let Some(found) = self.find(way.account, message, way.deaf) else { return 0 };
+        let Match { plan, mut delivery, outboxes, picks, rng } = found;
         if plan.is_empty() {
             return 0;
         }
         let mut taken = delivery.hand_over_all(&plan.local);
-        if plan.queues.is_empty() && plan.shards.is_empty() {
+        if plan.is_local_only() {
             return taken;
         }
         picks.clear();
@@ -60,17 +70,32 @@ impl Shard {
             let picks = picks.filter_map(|&(sub, place)| {
                 plan.queues.get(place).map(|group| Pick { sub, group: &group.name })
             });
-            taken += usize::from(outbox.push(from, 0, plain, picks, message));
+            taken += usize::from(outbox.push((way.from, way.account), 0, plain, picks, message));
+        }
+        if plan.responses || plan.services.is_some() {
+            let (services, responses) = (plan.services.clone(), plan.responses);
+            taken += self.cross(way, services.as_deref(), responses, message, request);
         }
         taken
     }
 
+    /// [`Self::route`] in another account than the one that the message was published in.
+    #[inline(never)]
+    fn route_on(&mut self, way: Way, message: &Publish<'_>, request: Option<&Request>) -> usize {
+        self.behold(way.account);
+        self.route(way, message, request)
+    }
+
     /// Who wants a message, and what it takes to give it to them. `deaf` as in [`Delivery::new`].
     #[inline(always)]
-    fn find<'a>(&'a mut self, message: &'a Publish<'a>, deaf: u32) -> Match<'a> {
+    fn find<'a>(
+        &'a mut self,
+        account: AccountId,
+        message: &'a Publish<'a>,
+        deaf: u32,
+    ) -> Option<Match<'a>> {
         let Self {
-            cache,
-            shared,
+            views,
             links,
             subs,
             pool,
@@ -87,13 +112,14 @@ impl Shard {
         let tracer = settings.trace.map(|rules| Tracer::new(rules, outputs));
         let limits = &settings.limits;
         let means = Means { links, subs, pool, effects, limits, now: *now, hasher, tracer };
-        Match {
-            plan: cache.plan(&shared.interest, message.subject),
+        let view = views.get_mut(account)?;
+        Some(Match {
+            plan: view.cache.plan(&view.account.interest, message.subject),
             delivery: Delivery::new(means, deaf, message),
             outboxes,
             picks,
             rng,
-        }
+        })
     }
 
     /// Delivers what other shards handed over, until there is no more or `limit` bytes wait to be
@@ -140,7 +166,9 @@ impl Shard {
                 .map_or(NOBODY, |_| from.slot),
             _ => NOBODY,
         };
-        let Match { plan, mut delivery, outboxes, rng, .. } = self.find(message, deaf);
+        self.behold(routed.account);
+        let Some(found) = self.find(routed.account, message, deaf) else { return false };
+        let Match { plan, mut delivery, outboxes, rng, .. } = found;
         if routed.plain {
             delivery.hand_over_all(&plan.local);
         }
@@ -162,8 +190,12 @@ impl Shard {
                 && let Some(outbox) = outboxes.get_mut(usize::from(sub.shard.0))
             {
                 let again = std::iter::once(Pick { sub, group: &group.name });
-                outbox.push(routed.from, routed.handovers + 1, false, again, message);
+                outbox.push((routed.from, routed.account), routed.handovers + 1, false, again, message);
             }
+        }
+        if routed.plain && plan.responses {
+            let way = Way { account: routed.account, from: routed.from, deaf: NOBODY };
+            self.cross(way, None, true, message, None);
         }
         let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
         self.apply_effects(None);
@@ -175,7 +207,9 @@ impl Shard {
         if !self.links.at(slot).is_some_and(|link| link.flags.no_responders) {
             return;
         }
-        self.shared.interest.find(reply, &mut self.found);
+        let Some(link) = self.links.at(slot) else { return };
+        let Some(view) = self.views.get(link.account) else { return };
+        view.account.interest.find(reply, &mut self.found);
         let own = self.found.plain.iter().filter(|id| id.shard == self.id).find_map(|id| {
             let sub = self.subs.at(id.slot).filter(|sub| sub.id == *id && sub.link == slot)?;
             Some(sub.sid.clone())
@@ -210,6 +244,16 @@ impl Shard {
         self.effects.overfull = overfull;
         self.effects.lagging = lagging;
     }
+}
+
+/// How a message comes to the router.
+#[derive(Clone, Copy)]
+struct Way {
+    /// The account in which it is published.
+    account: AccountId,
+    from: Origin,
+    /// The slot of a publisher that is not to hear itself, or [`NOBODY`].
+    deaf: u32,
 }
 
 /// The parts of a shard that one message's routing uses side by side.

@@ -27,6 +27,7 @@ impl Shard {
             self.fire(slot);
             self.schedule(slot);
         }
+        self.responses.sweep(now);
         if self.links.len() == 0 {
             self.pool.release();
         }

@@ -81,6 +81,7 @@ impl Shard {
         self.shared.clients.fetch_sub(1, Ordering::Relaxed);
         self.notice(slot, || Event::Closed(reason));
         self.unsubscribe_all(slot);
+        self.leave(slot);
     }
 
     /// A link's queue would exceed the limit.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use crate::account::{Account, Accounts, Registry};
 use crate::counters::{Counters, Totals};
 use crate::id::ShardId;
-use crate::interest::Interest;
 use crate::router::mail::Mailbox;
 
 /// Connection ids start above those that nats-server uses for itself.
@@ -13,7 +13,7 @@ const FIRST_CID: u64 = 5;
 
 /// What the shards of one server have in common.
 pub struct Shared {
-    pub(crate) interest: Interest,
+    pub(crate) accounts: Registry,
     pub(crate) mailboxes: Box<[Mailbox]>,
     pub(super) counters: Box<[Counters]>,
     pub(super) last_cid: AtomicU64,
@@ -34,13 +34,24 @@ impl Shared {
     pub fn new(shards: usize) -> Arc<Self> {
         let shards = shards.max(1);
         Arc::new(Self {
-            interest: Interest::new(),
+            accounts: Registry::default(),
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             counters: (0..shards).map(|_| Counters::default()).collect(),
             last_cid: AtomicU64::new(FIRST_CID),
             clients: AtomicUsize::new(0),
             surplus: AtomicUsize::new(0),
         })
+    }
+
+    /// The account with this name, made known if it is not.
+    pub fn account(&self, name: &str) -> Arc<Account> {
+        self.accounts.named(name)
+    }
+
+    /// Has the accounts' service imports answer; to be called before the shards are told of
+    /// `accounts`.
+    pub fn announce(&self, accounts: &Accounts) {
+        self.accounts.announce(accounts);
     }
 
     /// Client connections that a shard serves now; zero for one that does not exist.

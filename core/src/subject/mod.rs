@@ -63,6 +63,11 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 impl Tokens<'_> {
+    /// Whether none are left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Whether the tokens that are left (possibly none) are all non-empty.
     fn all_filled(self) -> bool {
         self.rest.is_none_or(|rest| !has_empty_token(rest))

@@ -20,6 +20,24 @@ pub fn get<'a>(block: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
+/// Appends a block without its headers of that name, in any letter case, and without the empty
+/// line at its end, so that more headers can follow.
+pub(crate) fn copy_without(block: &[u8], name: &[u8], out: &mut Vec<u8>) {
+    let named = |line: &[u8]| {
+        let (start, rest) = line.split_at_checked(name.len()).unwrap_or((line, b""));
+        start.eq_ignore_ascii_case(name) && rest.trim_ascii_start().first() == Some(&b':')
+    };
+    let mut rest = block;
+    while !rest.is_empty() {
+        let end = crlf(rest).map_or(rest.len(), |at| at + 2);
+        let (line, after) = rest.split_at(end);
+        if !line.is_empty() && line != b"\r\n" && !named(line) {
+            out.extend_from_slice(line);
+        }
+        rest = after;
+    }
+}
+
 fn after_crlf(text: &[u8]) -> Option<&[u8]> {
     text.get(crlf(text)? + 2..)
 }
@@ -49,6 +67,21 @@ mod tests {
             ("NATS/1.0", None),
         ] {
             assert_eq!(get(block, name.as_bytes()), value.map(str::as_bytes), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_left_out_however_it_is_written() {
+        for (block, left) in [
+            ("NATS/1.0\r\n\r\n", "NATS/1.0\r\n"),
+            ("NATS/1.0\r\nA: 1\r\nX: 2\r\nB: 3\r\n\r\n", "NATS/1.0\r\nA: 1\r\nB: 3\r\n"),
+            ("NATS/1.0\r\nx:2\r\nX : 2\r\nXX: 2\r\n\r\n", "NATS/1.0\r\nXX: 2\r\n"),
+            ("NATS/1.0 503\r\nX", "NATS/1.0 503\r\nX"),
+            ("", ""),
+        ] {
+            let mut out = Vec::new();
+            copy_without(block.as_bytes(), b"X", &mut out);
+            assert_eq!(out.escape_ascii().to_string(), left.as_bytes().escape_ascii().to_string());
         }
     }
 

@@ -12,6 +12,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use nervure_core::settings::Settings;
 use tokio::sync::oneshot;
 
 use super::gate::Gate;
@@ -73,6 +74,7 @@ impl Server {
             true => None,
             false => Some(self.log.prepare(&options.log)?),
         };
+        let settings = settings(&self.shared, &options, self.epoch).map_err(StartError::from)?;
         // From here on nothing fails.
         let pins = pins_changed(&old, &options).then(|| tcp.tls.clone()).flatten();
         self.tcp_gate.send_replace(tcp);
@@ -82,7 +84,7 @@ impl Server {
         if let (Some(sender), Some(tls)) = (&self.monitoring_tls, monitoring) {
             sender.send_replace(tls);
         }
-        let applied = self.tell_shards(&options, pins);
+        let applied = self.tell_shards(settings, pins);
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));
         if let Some(log) = log {
             log.commit();
@@ -103,11 +105,12 @@ impl Server {
     /// connections must be among.
     fn tell_shards(
         &self,
-        options: &Options,
+        settings: Settings,
         pins: Option<Arc<TlsServer>>,
     ) -> Vec<oneshot::Receiver<()>> {
-        let surplus = self.shared.trim_clients(options.limits.max_connections);
-        let settings = Arc::new(settings(options));
+        let surplus = self.shared.trim_clients(settings.limits.max_connections);
+        let settings = Arc::new(settings);
+        self.shared.announce(&settings.accounts);
         let tell = |shard: &ShardHandle| {
             let (done, applied) = oneshot::channel();
             let (settings, pins) = (settings.clone(), pins.clone());

@@ -98,7 +98,14 @@ impl Shard {
 
     /// The INFO that follows the first PONG after CONNECT.
     pub(crate) fn send_connect_info(&mut self, slot: u32) {
-        let info = ClientInfo { connect_info: true, remote_account: "$G", ..self.later_info(slot) };
+        let Some(account) = self.links.at(slot).map(|link| link.account) else { return };
+        let settings = self.settings.clone();
+        let info = ClientInfo {
+            connect_info: true,
+            remote_account: settings.accounts.rules(account).map_or("", |rules| &rules.name),
+            acc_is_sys: settings.accounts.system() == Some(account),
+            ..self.later_info(slot)
+        };
         self.send_info(slot, info);
     }
 
@@ -122,7 +129,7 @@ impl Shard {
     fn send_info(&mut self, slot: u32, info: ClientInfo<'_>) {
         let Some(link) = self.links.at(slot) else { return };
         let (server, ip) = (link.endpoint.info.clone(), link.client_ip());
-        let max_payload = i32::try_from(self.settings.limits.max_payload).unwrap_or(i32::MAX);
+        let max_payload = i32::try_from(link.max_payload(&self.settings)).unwrap_or(i32::MAX);
         let info = ClientInfo { client_id: link.cid, client_ip: &ip, max_payload, ..info };
         self.send(slot, |out| server.encode_into(&info, out));
     }

@@ -5,6 +5,7 @@ use core::hash::BuildHasher as _;
 use crate::auth::link_permissions::LinkPermissions;
 use crate::notice::Way;
 use crate::shard::Shard;
+use crate::shard::accounts::View;
 use crate::subject;
 use crate::wire::encode;
 
@@ -31,6 +32,14 @@ impl Shard {
         if limits.max_subscriptions > 0 && live >= limits.max_subscriptions {
             return self.send_err(slot, "maximum subscriptions exceeded");
         }
+        let account = link.account;
+        let full = |view: &View| {
+            let limit = view.rules.limits.subscriptions;
+            limit.is_some_and(|limit| view.account.subscriptions() >= limit as u64)
+        };
+        if self.views.get(account).is_none_or(full) {
+            return self.send_err(slot, "maximum subscriptions exceeded");
+        }
         if self.find_sid(slot, sid).is_none() {
             if !subject::is_valid_subscribe(subject) {
                 return self.send_error(slot, "Invalid Subject");
@@ -45,7 +54,10 @@ impl Shard {
                     subs.at(other).map_or(0, |sub| hasher.hash_one(sub.sid.as_slice()))
                 });
             }
-            self.shared.interest.insert(subject, queue, sub, 1);
+            if let Some(view) = self.views.get(account) {
+                view.account.interest.insert(subject, queue, sub, 1);
+            }
+            self.import_streams(sub.slot, account);
             self.counters().subscriptions.add(1);
         }
         if verbose {
@@ -98,7 +110,11 @@ impl Shard {
                 let sid = String::from_utf8_lossy(sub.sid.as_slice());
                 self.trace(sub.link, Way::Within, &format!("DELSUB {sid}"));
             }
-            self.shared.interest.remove(&sub.subject, sub.queue.as_deref(), sub.id);
+            let account = self.links.at(sub.link).map(|link| link.account);
+            if let Some(view) = account.and_then(|account| self.views.get(account)) {
+                view.account.interest.remove(&sub.subject, sub.queue.as_deref(), sub.id);
+            }
+            self.drop_streams(sub_slot, sub.queue.as_deref());
             self.counters().subscriptions.sub(1);
         }
     }

@@ -29,6 +29,16 @@ pub(crate) enum Moment {
     Reload,
 }
 
+/// Why a client that is known cannot be in its account.
+enum NoRoom {
+    /// There are too many in it.
+    Full,
+    /// It is not there.
+    NoAccount,
+    /// A reload puts the user into another one (reference security 1.6).
+    Moved,
+}
+
 impl Link {
     /// What the client shows. What CONNECT leaves out may be in its cookies.
     fn shown<'a>(&'a self, options: &'a ConnectOptions, proven: Option<&'a Identity>) -> Shown<'a> {
@@ -122,10 +132,10 @@ impl Shard {
         identity: Identity,
         moment: Moment,
     ) -> Flow {
-        let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
-        link.identity = identity;
-        if link.authorize() {
-            self.drop_forbidden(slot);
+        if let Err(refused) = self.settle_in(slot, identity, moment) {
+            let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
+            link.options = Some(options);
+            return self.turn_away(slot, refused);
         }
         let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
         match moment {
@@ -134,6 +144,48 @@ impl Shard {
                 link.phase = Phase::Open;
                 link.options = Some(options);
                 Flow::Continue(())
+            }
+        }
+    }
+
+    /// Gives a client that is known its identity, its account and its permissions.
+    fn settle_in(
+        &mut self,
+        slot: u32,
+        identity: Identity,
+        moment: Moment,
+    ) -> Result<(), NoRoom> {
+        let account = self.settings.accounts.named(identity.account());
+        let Some(link) = self.links.at_mut(slot) else { return Err(NoRoom::Moved) };
+        let Some(account) = account else { return Err(NoRoom::NoAccount) };
+        let moved = link.member && link.account != account;
+        if moved && moment == Moment::Reload {
+            return Err(NoRoom::Moved);
+        }
+        link.identity = identity;
+        if !(link.member && link.account == account) && !self.join(slot, account) {
+            return Err(NoRoom::Full);
+        }
+        if self.links.at_mut(slot).is_some_and(Link::authorize) {
+            self.drop_forbidden(slot);
+        }
+        Ok(())
+    }
+
+    /// Ends a client that is known but has no place.
+    fn turn_away(&mut self, slot: u32, why: NoRoom) -> Flow {
+        match why {
+            NoRoom::Full => {
+                let reason = CloseReason::MaxAccountConnectionsExceeded;
+                self.refuse(slot, reason, "maximum account active connections exceeded")
+            }
+            NoRoom::NoAccount => {
+                let reason = CloseReason::AuthenticationFailure;
+                self.refuse(slot, reason, "Authorization Violation")
+            }
+            NoRoom::Moved => {
+                self.close(slot, CloseReason::ClientClosed);
+                Flow::Break(())
             }
         }
     }
@@ -230,9 +282,10 @@ impl Shard {
             if allowed { self.decide(slot, &mut options, None) } else { Verdict::NotMine };
         match verdict {
             Verdict::Grant(identity) => {
+                if let Err(refused) = self.settle_in(slot, identity, Moment::Connect) {
+                    return self.turn_away(slot, refused).is_continue();
+                }
                 let Some(link) = self.links.at_mut(slot) else { return false };
-                link.identity = identity;
-                link.authorize();
                 link.options = Some(options);
                 link.phase = Phase::Open;
                 true

@@ -2,6 +2,7 @@
 
 use core::ops::ControlFlow;
 
+use crate::account::AccountId;
 use crate::id::LinkId;
 use crate::link::{Flags, Phase};
 use crate::reason::CloseReason;
@@ -11,6 +12,16 @@ use crate::wire::{Op, Publish, encode, headers};
 
 /// Whether the rest of the read chunk is still wanted.
 pub(crate) type Flow = ControlFlow<()>;
+
+/// Who publishes, and what its link says about that.
+#[derive(Clone, Copy)]
+pub(crate) struct Sender {
+    pub(crate) link: LinkId,
+    pub(crate) account: AccountId,
+    pub(crate) flags: Flags,
+    /// It has permissions.
+    restricted: bool,
+}
 
 impl Shard {
     /// Carries out one operation of the client in `slot`.
@@ -46,8 +57,9 @@ impl Shard {
                 Flow::Continue(())
             }
             Op::Pong => {
+                let now = self.now;
                 if let Some(link) = self.links.at_mut(slot) {
-                    link.liveness.answered();
+                    link.liveness.answered(now);
                 }
                 Flow::Continue(())
             }
@@ -80,63 +92,57 @@ impl Shard {
             return Flow::Break(());
         }
         let Some(link) = self.links.at(slot) else { return Flow::Break(()) };
-        let (id, flags, restricted) = (link.id, link.flags, link.permissions.is_some());
+        let sender = Sender {
+            link: link.id,
+            account: link.account,
+            flags: link.flags,
+            restricted: link.permissions.is_some(),
+        };
         let size = publish.body.as_slice().len() as u64;
         self.pass.in_msgs += 1;
         self.pass.in_bytes += size;
-        if flags.pedantic && !subject::is_valid_literal(publish.subject) {
+        if sender.flags.pedantic && !subject::is_valid_literal(publish.subject) {
             self.send_error(slot, "Invalid Publish Subject");
         }
-        match &self.settings.mappings {
-            None => self.publish_permitted(id, flags, restricted, publish),
-            Some(_) => self.publish_mapped(id, flags, restricted, publish),
+        if sender.flags.mapped {
+            self.publish_mapped(sender, publish);
+        } else {
+            self.publish_permitted(sender, publish);
         }
         Flow::Continue(())
     }
 
     /// [`Self::publish_permitted`] on the subject that the mappings make of the message's.
     #[inline(never)]
-    fn publish_mapped(
-        &mut self,
-        id: LinkId,
-        flags: Flags,
-        restricted: bool,
-        publish: &Publish<'_>,
-    ) {
+    fn publish_mapped(&mut self, sender: Sender, publish: &Publish<'_>) {
         let verb: &[u8] = if publish.header_len > 0 { b"HPUB " } else { b"PUB " };
         let mut line = std::mem::take(&mut self.renamed);
         line.clear();
         line.extend_from_slice(verb);
-        let Self { settings, rng, .. } = self;
-        let mappings = settings.mappings.as_deref();
+        let Self { views, rng, .. } = self;
+        let mappings = views.get(sender.account).and_then(|view| view.rules.mappings.as_deref());
         let renamed;
         let mut publish = publish;
         if mappings.is_some_and(|it| it.apply(publish.subject, &mut line, rng)) {
             line.push(b' ');
             let subject = line.get(verb.len()..line.len() - 1).unwrap_or_default();
             if self.settings.trace.is_some() {
-                self.trace_mapping(id.slot, publish.subject, subject);
+                self.trace_mapping(sender.link.slot, publish.subject, subject);
             }
             renamed = publish.renamed(subject, &line);
             publish = &renamed;
         }
-        self.publish_permitted(id, flags, restricted, publish);
+        self.publish_permitted(sender, publish);
         self.renamed = line;
     }
 
     /// What is left to check of a publication when its subject is settled, then routing. Part of
     /// both callers, so that without mappings there is no call.
     #[inline(always)]
-    fn publish_permitted(
-        &mut self,
-        id: LinkId,
-        flags: Flags,
-        restricted: bool,
-        publish: &Publish<'_>,
-    ) {
-        let slot = id.slot;
+    fn publish_permitted(&mut self, sender: Sender, publish: &Publish<'_>) {
+        let slot = sender.link.slot;
         if is_reserved_subject(publish.subject)
-            || (restricted && !self.may_publish(slot, publish.subject))
+            || (sender.restricted && !self.may_publish(slot, publish.subject))
         {
             self.publish_violation(slot, publish.subject);
             return;
@@ -145,13 +151,13 @@ impl Shard {
             self.reply_violation(slot, reply);
             return;
         }
-        if flags.verbose {
+        if sender.flags.verbose {
             self.send_word(slot, encode::OK);
         }
         if publish.header_len > 0 && is_trace_only(publish.header()) {
             return;
         }
-        self.publish(id, flags.echo, publish);
+        self.publish(sender, publish);
     }
 
     /// Tells a client what it did wrong, and goes on.

@@ -99,6 +99,11 @@ impl Transform {
         true
     }
 
+    /// [`Transform::apply`] to a subject that is known to match, for a destination without chance.
+    pub(crate) fn rename(&self, subject: &[u8], out: &mut Vec<u8>) {
+        self.write(subject, out, &mut fastrand::Rng::with_seed(0));
+    }
+
     /// [`Transform::apply`] to a subject that is known to match.
     pub(super) fn write(&self, subject: &[u8], out: &mut Vec<u8>, rng: &mut fastrand::Rng) {
         for piece in &self.pieces {

@@ -1,0 +1,121 @@
+//! Accounts as one shard sees them: what holds for them, what it remembers of their indexes, and
+//! which of its links are in them.
+
+use std::sync::Arc;
+
+use super::Shard;
+use crate::account::{Account, AccountId, Rules};
+use crate::id::ShardId;
+use crate::interest::{DEFAULT_CAPACITY, MatchCache};
+use crate::settings::Settings;
+
+/// One account.
+pub(crate) struct View {
+    pub(crate) account: Arc<Account>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) cache: MatchCache,
+    /// Links of this shard that are logged in to it.
+    links: usize,
+}
+
+/// The accounts that this shard has to do with.
+pub(crate) struct Views {
+    shard: ShardId,
+    /// By the account's number.
+    views: Vec<Option<Box<View>>>,
+}
+
+impl Views {
+    pub(super) fn new(shard: ShardId) -> Self {
+        Self { shard, views: Vec::new() }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: AccountId) -> Option<&View> {
+        self.views.get(id.index())?.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: AccountId) -> Option<&mut View> {
+        self.views.get_mut(id.index())?.as_deref_mut()
+    }
+
+    fn put(&mut self, account: Arc<Account>, rules: Arc<Rules>) {
+        let (at, cache) = (account.id.index(), MatchCache::new(self.shard, DEFAULT_CAPACITY));
+        if self.views.len() <= at {
+            self.views.resize_with(at + 1, || None);
+        }
+        if let Some(place) = self.views.get_mut(at) {
+            *place = Some(Box::new(View { account, rules, cache, links: 0 }));
+        }
+    }
+
+    /// Forgets an account that no link is in, but for the one that nearly all are in.
+    fn forget(&mut self, id: AccountId) {
+        if let Some(place) = self.views.get_mut(id.index())
+            && id != AccountId::GLOBAL
+            && place.as_deref().is_some_and(|view| view.links == 0)
+        {
+            *place = None;
+        }
+    }
+}
+
+impl Shard {
+    /// Sees to it that the shard has a view of an account.
+    pub(crate) fn behold(&mut self, id: AccountId) {
+        if self.views.get(id).is_none()
+            && let Some(account) = self.shared.accounts.get(id)
+        {
+            let rules = rules(&self.settings, id);
+            self.views.put(account, rules);
+        }
+    }
+
+    /// Puts a link into an account; false when that is full.
+    pub(crate) fn join(&mut self, slot: u32, id: AccountId) -> bool {
+        self.leave(slot);
+        self.behold(id);
+        let (Some(link), Some(view)) = (self.links.at_mut(slot), self.views.get_mut(id)) else {
+            return false;
+        };
+        if !view.account.enter(view.rules.limits.connections) {
+            return false;
+        }
+        view.links += 1;
+        link.account = id;
+        link.member = true;
+        link.obey(&view.rules);
+        true
+    }
+
+    /// Takes a link out of its account.
+    pub(crate) fn leave(&mut self, slot: u32) {
+        let Some(link) = self.links.at_mut(slot).filter(|link| link.member) else { return };
+        link.member = false;
+        let id = link.account;
+        if let Some(view) = self.views.get_mut(id) {
+            view.account.leave();
+            view.links -= 1;
+            self.views.forget(id);
+        }
+    }
+
+    /// Other rules hold. Returns the accounts that import other streams now.
+    pub(crate) fn review(&mut self) -> Vec<AccountId> {
+        let mut changed = Vec::new();
+        for view in self.views.views.iter_mut().flatten() {
+            let new = rules(&self.settings, view.account.id);
+            let old = std::mem::replace(&mut view.rules, new);
+            if !view.rules.has_streams_of(&old) {
+                changed.push(view.account.id);
+            }
+        }
+        changed
+    }
+}
+
+/// What holds for an account; for one that is there no more, nothing.
+fn rules(settings: &Settings, id: AccountId) -> Arc<Rules> {
+    settings.accounts.rules(id).cloned().unwrap_or_default()
+}
