@@ -37,16 +37,36 @@ pub struct SubId {
     pub slot: u32,
 }
 
+/// What an entry of an index that is no link's stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// The service import with this number.
+    Import(u32),
+    /// The service of the server itself with this number.
+    Own(u32),
+}
+
+/// Generations of entries that are no link's.
+const IMPORT: u16 = 0;
+const OWN: u16 = 1;
+
 impl SubId {
-    /// The entry of a service import in its account's index: the shard of the requester sees to
-    /// it, whichever that is.
-    pub(crate) const fn service(number: u32) -> Self {
-        Self { shard: ANY_SHARD, generation: 0, slot: number }
+    /// The entry of something that the shard of the requester sees to, whichever that is.
+    pub(crate) const fn standing(what: Standing) -> Self {
+        let (generation, slot) = match what {
+            Standing::Import(number) => (IMPORT, number),
+            Standing::Own(number) => (OWN, number),
+        };
+        Self { shard: ANY_SHARD, generation, slot }
     }
 
-    /// The number of the service import that this is the entry of.
-    pub(crate) fn as_service(self) -> Option<u32> {
-        (self.shard == ANY_SHARD).then_some(self.slot)
+    /// What this is the entry of, if it is no link's.
+    pub(crate) const fn stands_for(self) -> Option<Standing> {
+        match self {
+            Self { shard: ANY_SHARD, generation: IMPORT, slot } => Some(Standing::Import(slot)),
+            Self { shard: ANY_SHARD, slot, .. } => Some(Standing::Own(slot)),
+            _ => None,
+        }
     }
 
     /// The entry of a shard that waits for responses.

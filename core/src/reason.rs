@@ -10,6 +10,10 @@ pub enum CloseReason {
     AuthenticationTimeout,
     /// Refused credentials, or traffic before a CONNECT that is required.
     AuthenticationFailure,
+    /// The time that credentials are good for is over.
+    AuthenticationExpired,
+    /// Credentials were taken back.
+    CredentialsRevoked,
     /// A proxy's signature is no trusted one's.
     ProxyNotTrusted,
     /// The client has to come through a trusted proxy.
@@ -55,6 +59,8 @@ impl CloseReason {
             Self::ClientClosed => "Client Closed",
             Self::AuthenticationTimeout => "Authentication Timeout",
             Self::AuthenticationFailure => "Authentication Failure",
+            Self::AuthenticationExpired => "Authentication Expired",
+            Self::CredentialsRevoked => "Credentials Revoked",
             Self::ProxyNotTrusted => "Proxy Not Trusted",
             Self::ProxyRequired => "Proxy Required",
             Self::TlsHandshakeError => "TLS Handshake Failure",

@@ -67,7 +67,7 @@ impl Shard {
             return;
         };
         let Some(view) = self.views.get(link.account) else { return };
-        link.obey(&view.rules);
+        link.obey(&view.rules, self.settings.epoch);
         let limit = view.rules.limits.connections;
         if link.member && limit.is_some_and(|limit| view.account.connections() > limit) {
             let reason = CloseReason::MaxAccountConnectionsExceeded;

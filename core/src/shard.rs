@@ -19,6 +19,7 @@ use foldhash::fast::FixedState;
 
 use self::accounts::Views;
 pub use self::shared::Shared;
+pub use crate::router::own::{Called, OwnMessage, OwnResponse};
 
 use crate::account::AccountId;
 use crate::auth::{Ask, Denial, PeerCertificate};
@@ -64,6 +65,11 @@ pub enum Output {
     /// Find this out and call [`Shard::resolve`]. Until [`Output::Resume`] the link is not to be
     /// read, and what it has not taken is kept.
     Ask(Box<Ask>),
+    /// A message for a service of the server's own ([`Shared::serve`]).
+    Called(Box<Called>),
+    /// What came of a request of the server's own ([`Shard::request`]): the first response, or
+    /// nothing in time.
+    Response(u64, Option<Box<OwnResponse>>),
     /// Have the driver of this shard, which may be this very one, call [`Shard::wake`] soon.
     Wake(ShardId),
     /// For the log.
@@ -169,7 +175,7 @@ impl Shard {
         if let (Some(link), Some(view)) =
             (self.links.at_mut(slot), self.views.get(AccountId::GLOBAL))
         {
-            link.obey(&view.rules);
+            link.obey(&view.rules, self.settings.epoch);
         }
         let counters = self.counters();
         counters.connections.add(1);

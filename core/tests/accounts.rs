@@ -11,7 +11,7 @@ use nervure_core::account::{
 use nervure_core::auth::{Auth, Secret, User, Users};
 use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
-use nervure_core::shard::{Output, Shard, Shared};
+use nervure_core::shard::{Called, Output, OwnMessage, OwnResponse, Shard, Shared};
 use nervure_core::{LinkId, ShardId, Time};
 
 fn export(subject: &str, kind: ExportKind) -> Export {
@@ -42,6 +42,8 @@ struct World {
     shared: Arc<Shared>,
     shards: Vec<Shard>,
     clients: Vec<(usize, LinkId, Vec<u8>)>,
+    called: Vec<Called>,
+    answers: Vec<(u64, Option<String>)>,
     now: Time,
 }
 
@@ -63,7 +65,14 @@ impl World {
         shared.announce(&settings.accounts);
         let shard = |id| Shard::new(ShardId(id), shared.clone(), settings.clone(), u64::from(id));
         let shards = vec![shard(0), shard(1)];
-        Self { shared, shards, clients: Vec::new(), now: Time::ZERO }
+        Self {
+            shared,
+            shards,
+            clients: Vec::new(),
+            called: Vec::new(),
+            answers: Vec::new(),
+            now: Time::ZERO,
+        }
     }
 
     fn reload(&mut self, declarations: &[Declaration]) {
@@ -82,7 +91,8 @@ impl World {
         let link = self.shards[shard].open(self.now, endpoint).unwrap();
         self.clients.push((shard, link, Vec::new()));
         let client = self.clients.len() - 1;
-        let options = "\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true";
+        let options =
+            "\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true";
         self.say(client, &format!("CONNECT {{\"user\":\"{user}\",\"pass\":\"p\",{options}}}\r\n"));
         self.heard(client);
         client
@@ -113,6 +123,11 @@ impl World {
                     Output::Wake(target) => {
                         self.shards[usize::from(target.0)].wake(self.now);
                         idle = 0;
+                    }
+                    Output::Called(called) => self.called.push(*called),
+                    Output::Response(number, response) => {
+                        let text = |it: Box<OwnResponse>| String::from_utf8(it.payload.into());
+                        self.answers.push((number, response.map(|it| text(it).unwrap())));
                     }
                     Output::Idle(_) => break,
                     _ => {}
@@ -286,9 +301,8 @@ fn requests_go_through_several_accounts_and_clients_cannot_forge_who_they_are() 
 
 #[test]
 fn a_reload_changes_imports_of_subscriptions_that_are_there() {
-    let exports = || {
-        vec![export("s.>", ExportKind::Stream), export("q", service(ResponseKind::Singleton))]
-    };
+    let exports =
+        || vec![export("s.>", ExportKind::Stream), export("q", service(ResponseKind::Singleton))];
     let without = [account("A", exports(), vec![]), account("B", vec![], vec![])];
     let imports = vec![stream_import("A", "s.>", None), service_import("A", "q", None)];
     let with = [account("A", exports(), vec![]), account("B", vec![], imports)];
@@ -345,10 +359,8 @@ fn imports_that_do_not_fit_are_refused_in_nats_servers_words() {
         (service_import("Z", "q", None), Some("\"Z\" account not defined for service import")),
     ];
     for (import, expected) in rows {
-        let declarations = [
-            account("A", exports.clone(), vec![]),
-            account("B", vec![], vec![import.clone()]),
-        ];
+        let declarations =
+            [account("A", exports.clone(), vec![]), account("B", vec![], vec![import.clone()])];
         let built = Accounts::build(&Shared::new(1), &declarations, None);
         match (built, expected) {
             (Ok(_), None) => {}
@@ -362,4 +374,38 @@ fn imports_that_do_not_fit_are_refused_in_nats_servers_words() {
     ];
     let error = Accounts::build(&Shared::new(1), &circle, None).unwrap_err();
     assert!(error.to_string().ends_with("import forms a cycle"), "{error}");
+}
+
+#[test]
+fn the_server_asks_and_is_asked_like_anybody() {
+    let mut world = World::new(&[account("A", vec![], vec![])]);
+    world.shared.serve("A", "$SYS.X.*", 7);
+    let client = world.client(1, "a");
+    world.say(client, "SUB inbox 1\r\nPUB $SYS.X.y inbox 2\r\nhi\r\n");
+    let called = world.called.pop().unwrap();
+    assert_eq!(
+        (called.service, &*called.subject, &*called.payload),
+        (7, &b"$SYS.X.y"[..], &b"hi"[..])
+    );
+    assert_eq!(called.caller, Some(world.clients[client].1));
+    let account = world.shared.account("A").id;
+    let message =
+        |subject: &'static [u8]| OwnMessage { account, subject, header: b"", payload: b"ok" };
+    assert!(world.shards[1].publish_own(world.now, message(b"inbox")));
+    world.run();
+    assert_eq!(world.heard(client), "MSG inbox 1 2\r\nok\r\n");
+
+    let timeout = Duration::from_secs(1);
+    world.say(client, "SUB question 2\r\n");
+    world.shards[0].request(world.now, 1, message(b"question"), timeout);
+    world.shards[0].request(world.now, 2, message(b"question"), timeout);
+    world.shards[0].request(world.now, 3, message(b"nobody"), timeout);
+    world.run();
+    assert_eq!(world.answers, [(3, None)]);
+    let heard = world.heard(client);
+    let reply = heard.split(' ').nth(3).unwrap();
+    assert!(reply.starts_with("$SYS._INBOX."), "{reply}");
+    world.say(client, &format!("PUB {reply} 3\r\nyes\r\nPUB {reply} 2\r\nno\r\n"));
+    world.wait(2 * timeout);
+    assert_eq!(world.answers[1..], [(1, Some("yes".to_owned())), (2, None)]);
 }

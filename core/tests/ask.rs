@@ -93,7 +93,7 @@ impl World {
                 Output::Ask(ask) => asked.asks.push(*ask),
                 Output::Resume(link) => asked.resumed.push(link),
                 Output::Idle(_) => return asked,
-                Output::Pause(_) | Output::Wake(_) | Output::Notice(_) => {}
+                _ => {}
             }
         }
     }

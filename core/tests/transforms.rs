@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use counting::allocations;
+use nervure_core::account::{Accounts, Declaration, GLOBAL};
 use nervure_core::link::{Endpoint, Transport};
 use nervure_core::settings::Settings;
 use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::account::{Accounts, Declaration, GLOBAL};
 use nervure_core::subject::mappings::{Destination, Mapping, Mappings};
 use nervure_core::subject::matches;
 use nervure_core::subject::transform::Transform;
@@ -117,8 +117,7 @@ struct World {
 impl World {
     fn new(mappings: Option<Arc<Mappings>>) -> Self {
         let shared = Shared::new(1);
-        let global =
-            Declaration { name: GLOBAL.to_owned(), mappings, ..Declaration::default() };
+        let global = Declaration { name: GLOBAL.to_owned(), mappings, ..Declaration::default() };
         let accounts = Arc::new(Accounts::build(&shared, &[global], None).unwrap());
         let settings = Arc::new(Settings { accounts, ..Settings::default() });
         let mut shard = Shard::new(ShardId(0), shared, settings, 1);

@@ -318,11 +318,7 @@ async fn accept(
 }
 
 /// What the core has to obey. `epoch` is when its time began.
-fn settings(
-    shared: &Shared,
-    options: &Options,
-    epoch: Duration,
-) -> Result<Settings, AccountError> {
+fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Settings, AccountError> {
     let websocket = options.websocket.as_ref();
     let (auth, websocket_auth) = ways::ways(options);
     Ok(Settings {

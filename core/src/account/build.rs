@@ -60,7 +60,9 @@ pub enum Reason {
         subject: String,
     },
     /// The prefix has wildcards.
-    #[error("Error adding stream import {0:?}: stream import prefix can not contain wildcard tokens")]
+    #[error(
+        "Error adding stream import {0:?}: stream import prefix can not contain wildcard tokens"
+    )]
     WildcardPrefix(String),
     /// The same subject of the same account is imported twice.
     #[error("Error adding stream import {0:?}: stream import already exists")]
@@ -164,16 +166,14 @@ impl Builder<'_> {
             name: declared.name.as_str().into(),
             limits: declared.limits,
             mappings: declared.mappings.clone(),
+            expires: declared.expires,
             ..Rules::default()
         };
         let mut streams = HashSet::new();
         let mut services: HashMap<(AccountId, String), &Import> = HashMap::new();
         for (at, import) in declared.imports.iter().enumerate() {
-            let failed = |reason| AccountError {
-                account: declared.name.clone(),
-                import: Some(at),
-                reason,
-            };
+            let failed =
+                |reason| AccountError { account: declared.name.clone(), import: Some(at), reason };
             let (subject, kind) = (import.subject.clone(), import.kind.name());
             let Some(exporter) = self.names.get(import.account.as_str()) else {
                 let account = import.account.clone();

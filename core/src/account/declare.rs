@@ -15,6 +15,8 @@ pub struct Declaration {
     pub limits: AccountLimits,
     /// What its clients' publications change their subjects by.
     pub mappings: Option<Arc<Mappings>>,
+    /// When it ends, since the start of 1970.
+    pub expires: Option<Duration>,
     /// What others may import.
     pub exports: Vec<Export>,
     /// What it wants of others.

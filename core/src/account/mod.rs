@@ -31,6 +31,7 @@ pub(crate) use renaming::Renaming;
 pub use rules::{AccountLimits, Accounts, Rules};
 pub(crate) use rules::{ServiceImport, StreamImport};
 
+use crate::id::{Standing, SubId};
 use crate::interest::Interest;
 
 /// The account of clients that are in no other.
@@ -161,13 +162,13 @@ impl Registry {
             }
         };
         for (id, local, number) in &wanted {
-            let entry = crate::SubId::service(*number);
+            let entry = SubId::standing(Standing::Import(*number));
             interest(&known, *id, &|index| index.insert(local.as_bytes(), None, entry, 1));
         }
         let old = std::mem::replace(&mut known.services, wanted);
         for (id, local, number) in old {
             if !known.services.iter().any(|(_, _, kept)| *kept == number) {
-                let entry = crate::SubId::service(number);
+                let entry = SubId::standing(Standing::Import(number));
                 interest(&known, id, &|index| {
                     index.remove(local.as_bytes(), None, entry);
                 });

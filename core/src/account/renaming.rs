@@ -15,7 +15,9 @@ pub enum RenamingError {
     #[error("invalid mapping destination: not using all of the token wildcard(s) in {0}")]
     Unused(String),
     /// Something else than wildcards is asked for, or only one side ends in `>`.
-    #[error("invalid mapping destination: {0} may only use the wildcards of the subject, each once")]
+    #[error(
+        "invalid mapping destination: {0} may only use the wildcards of the subject, each once"
+    )]
     Unfit(String),
 }
 

@@ -1,5 +1,6 @@
 //! What the configuration in force says about accounts, ready for use.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::{AccountId, Renaming, Service};
@@ -29,6 +30,8 @@ pub struct Rules {
     pub limits: AccountLimits,
     /// What its clients' publications change their subjects by.
     pub mappings: Option<Arc<Mappings>>,
+    /// When it ends, since the start of 1970.
+    pub expires: Option<Duration>,
     pub(crate) streams: Vec<Arc<StreamImport>>,
     /// In ascending order of their numbers.
     pub(crate) services: Vec<Arc<ServiceImport>>,

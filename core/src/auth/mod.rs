@@ -38,7 +38,7 @@ pub use self::nkey::{
 };
 pub use self::permissions::{InvalidRule, Lists, Permissions, Responses, Rules, parse_entry};
 pub use self::secret::Secret;
-pub use self::users::{ConnectionType, ConnectionTypes, Login, User, Users};
+pub use self::users::{ConnectionType, ConnectionTypes, Login, User, UserLimits, Users};
 
 /// The ways into one listener.
 #[derive(Clone, PartialEq, Debug)]
@@ -109,6 +109,14 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// What it may have of its own.
+    pub(crate) fn limits(&self) -> UserLimits {
+        match self {
+            Self::User(user) => user.limits,
+            Self::Anonymous | Self::Token(_) => UserLimits::default(),
+        }
+    }
+
     /// The name of the account it belongs to.
     pub fn account(&self) -> &str {
         match self {

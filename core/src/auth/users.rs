@@ -1,5 +1,6 @@
 //! The users of the configuration, found by name or by key.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -53,6 +54,19 @@ pub struct User {
     pub permissions: Option<Arc<Permissions>>,
     /// The name of the account he belongs to.
     pub account: Arc<str>,
+    /// What he may have of his own.
+    pub limits: UserLimits,
+    /// When he has to leave, since the start of 1970.
+    pub expires: Option<Duration>,
+}
+
+/// What one user's connections may have each. `None` is what all may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UserLimits {
+    /// Subscriptions at once.
+    pub subscriptions: Option<usize>,
+    /// Bytes of a payload.
+    pub payload: Option<usize>,
 }
 
 /// A user's name and what proves it.
@@ -71,6 +85,15 @@ pub enum Login {
         text: Box<str>,
         /// The key.
         key: PublicKey,
+    },
+    /// A signed statement about him, of the server's operator or of an auth callout service.
+    Statement {
+        /// His public key.
+        key: Box<str>,
+        /// What he is called; the key unless the statement says otherwise.
+        name: Box<str>,
+        /// When it was made, in seconds since the start of 1970.
+        issued: i64,
     },
 }
 
@@ -92,6 +115,8 @@ impl User {
             proxy_required: false,
             permissions: None,
             account: GLOBAL.into(),
+            limits: UserLimits::default(),
+            expires: None,
         }
     }
 
@@ -100,6 +125,7 @@ impl User {
         match &self.login {
             Login::Password { name, .. } => name,
             Login::Nkey { text, .. } => text,
+            Login::Statement { name, .. } => name,
         }
     }
 }
@@ -126,7 +152,7 @@ impl Users {
         for user in users {
             let user = Arc::new(user);
             let name: Box<str> = user.name().into();
-            if let Login::Nkey { .. } = user.login {
+            if let Login::Nkey { .. } | Login::Statement { .. } = user.login {
                 all.nkeys.insert(name, user);
                 continue;
             }

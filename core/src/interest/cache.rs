@@ -8,6 +8,7 @@ use super::cached_subjects::CachedSubjects;
 use super::changes::Changes;
 use super::matches::{KEPT_CAPACITY, Matches, QueueGroup};
 use super::{Interest, NONE, seeded_hash, spread};
+use crate::id::Standing;
 use crate::subject::{has_empty_token, is_literal, matches, token_count};
 use crate::{ShardId, SubId};
 
@@ -33,8 +34,8 @@ pub struct Plan {
     pub shards: Vec<ShardId>,
     /// The queue groups with their members on all shards; one member of each gets a copy.
     pub queues: Vec<QueueGroup>,
-    /// Service imports that take messages to other accounts, if there are any: their numbers.
-    pub services: Option<Arc<[u32]>>,
+    /// What takes messages out of the account or to the server itself, if there is anything.
+    pub services: Option<Arc<[Standing]>>,
     /// The own shard waits for such messages: they are responses.
     pub responses: bool,
     /// There is more than `local`.
@@ -60,10 +61,10 @@ impl Plan {
 
     /// Takes over what was found.
     fn fill(&mut self, own: ShardId, found: &mut Matches) {
-        if found.plain.iter().any(|id| id.as_service().is_some()) {
-            self.services = Some(found.plain.iter().filter_map(|id| id.as_service()).collect());
+        if found.plain.iter().any(|id| id.stands_for().is_some()) {
+            self.services = Some(found.plain.iter().filter_map(|id| id.stands_for()).collect());
         }
-        for &id in found.plain.iter().filter(|id| id.as_service().is_none()) {
+        for &id in found.plain.iter().filter(|id| id.stands_for().is_none()) {
             if id == SubId::responses(own) {
                 self.responses = true;
             } else if id.shard == own {

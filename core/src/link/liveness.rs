@@ -36,7 +36,13 @@ pub(crate) struct Liveness {
 
 impl Liveness {
     pub(crate) fn new(now: Time, interval: Duration) -> Self {
-        Self { due: now.after(interval), unanswered: 0, active: now, pinged: None, rtt: Duration::ZERO }
+        Self {
+            due: now.after(interval),
+            unanswered: 0,
+            active: now,
+            pinged: None,
+            rtt: Duration::ZERO,
+        }
     }
 
     /// When the ping timer fires.

@@ -137,6 +137,13 @@ pub(crate) enum Phase {
     Closing,
 }
 
+/// Whose time is over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Expiring {
+    User,
+    Account,
+}
+
 /// What CONNECT switched on or off, before it arrives with the defaults of a silent client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flags {
@@ -182,6 +189,8 @@ pub(crate) struct Link {
     pub(crate) account: AccountId,
     /// ... and counts in, which it does from its login on.
     pub(crate) member: bool,
+    /// When its credentials end, or its account's.
+    pub(crate) expires: Option<(Time, Expiring)>,
     /// Bytes of a payload that its account allows.
     pub(crate) max_payload: usize,
     /// In the list of links to flush.
@@ -235,6 +244,7 @@ impl Link {
             liveness: Liveness::new(now, interval),
             account: AccountId::GLOBAL,
             member: false,
+            expires: None,
             max_payload: usize::MAX,
             dirty: false,
             blocked_since: None,
@@ -301,10 +311,18 @@ impl Link {
         settings.limits.max_payload.min(self.max_payload)
     }
 
-    /// Takes over what holds for its account.
-    pub(crate) fn obey(&mut self, rules: &Rules) {
+    /// Takes over what holds for its account and its user. `epoch` is when time began.
+    pub(crate) fn obey(&mut self, rules: &Rules, epoch: Duration) {
         self.flags.mapped = rules.mappings.is_some();
-        self.max_payload = rules.limits.payload.unwrap_or(usize::MAX);
+        let payload = [rules.limits.payload, self.identity.limits().payload];
+        self.max_payload = payload.into_iter().flatten().min().unwrap_or(usize::MAX);
+        let user = match &self.identity {
+            Identity::User(user) => user.expires.map(|at| (at, Expiring::User)),
+            Identity::Anonymous | Identity::Token(_) => None,
+        };
+        let account = rules.expires.map(|at| (at, Expiring::Account));
+        let first = user.into_iter().chain(account).min();
+        self.expires = first.map(|(at, what)| (Time::ZERO.after(at.saturating_sub(epoch)), what));
     }
 
     /// When this link wants attention next.
@@ -319,7 +337,8 @@ impl Link {
             Phase::Closing => None,
             _ => self.blocked_since.map(|since| since.after(settings.limits.write_deadline)),
         };
-        [phase, write, self.paused_until, self.leave_at].into_iter().flatten().min()
+        let expires = self.expires.map(|(at, _)| at).filter(|_| self.phase == Phase::Open);
+        [phase, write, self.paused_until, self.leave_at, expires].into_iter().flatten().min()
     }
 
     /// The client's IP address as INFO tells it; empty before it is known.
@@ -358,8 +377,10 @@ impl Link {
             }
             let who = match &self.identity {
                 Identity::User(user) => {
-                    let kind =
-                        if matches!(user.login, Login::Nkey { .. }) { "nkey" } else { "user" };
+                    let kind = match user.login {
+                        Login::Nkey { .. } | Login::Statement { .. } => "nkey",
+                        Login::Password { .. } => "user",
+                    };
                     format!("{}/{kind}:{}", user.account, user.name())
                 }
                 Identity::Token(_) => "$G/token".to_owned(),

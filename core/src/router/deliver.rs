@@ -185,8 +185,7 @@ impl<'a> Delivery<'a> {
         sub.delivered += 1;
         let pending = link.outbound.pending();
         if pending + self.body > self.high {
-            let seen =
-                if link.flags.headers { self.body } else { self.body - message.header_len };
+            let seen = if link.flags.headers { self.body } else { self.body - message.header_len };
             let lag = Lag { pending, seen, link: sub.link };
             if !lag.bear(self.high, self.max, self.drop_when_lagging, self.effects) {
                 return false;
@@ -203,14 +202,7 @@ impl<'a> Delivery<'a> {
                     out.extend_from_slice(rest);
                 });
             }
-            _ => compose(
-                &mut link.outbound,
-                self.pool,
-                sub,
-                link.flags,
-                message,
-                &mut self.shared,
-            ),
+            _ => compose(&mut link.outbound, self.pool, sub, link.flags, message, &mut self.shared),
         }
         if let Some(tracer) = &mut self.tracer {
             tracer.delivered(link, sub, message);

@@ -6,6 +6,7 @@
 
 pub(crate) mod deliver;
 pub(crate) mod mail;
+pub(crate) mod own;
 mod request_info;
 pub(crate) mod services;
 mod streams;
@@ -190,7 +191,13 @@ impl Shard {
                 && let Some(outbox) = outboxes.get_mut(usize::from(sub.shard.0))
             {
                 let again = std::iter::once(Pick { sub, group: &group.name });
-                outbox.push((routed.from, routed.account), routed.handovers + 1, false, again, message);
+                outbox.push(
+                    (routed.from, routed.account),
+                    routed.handovers + 1,
+                    false,
+                    again,
+                    message,
+                );
             }
         }
         if routed.plain && plan.responses {

@@ -15,13 +15,16 @@ use hashbrown::HashMap;
 use super::request_info::{RequestInfo, digits};
 use super::{NOBODY, Way};
 use crate::account::{AccountId, ResponseKind, ServiceImport};
-use crate::id::SubId;
-use crate::shard::Shard;
+use crate::id::{Standing, SubId};
+use crate::shard::{Output, Shard};
 use crate::time::Time;
 use crate::wire::{Body, Publish};
 
-/// What every mapped reply subject starts with.
-pub(crate) const REPLY_PREFIX: &[u8] = b"_R_.";
+/// What the reply subjects of requests from other accounts start with.
+const MAPPED: &[u8] = b"_R_.";
+
+/// ... and those of the server's own requests.
+const OWN: &[u8] = b"$SYS._INBOX.";
 
 /// Characters of a prefix, and of a request's own part.
 const TOKEN: usize = 6;
@@ -36,7 +39,7 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 /// Requests that may wait on one shard. One more has to do without an answer.
 const MAX_WAITING: usize = 1 << 20;
 
-type Token = [u8; TOKEN];
+pub(super) type Token = [u8; TOKEN];
 
 /// A request on its way through accounts.
 pub(crate) struct Request {
@@ -48,18 +51,26 @@ pub(crate) struct Request {
 #[derive(Default)]
 pub(crate) struct Responses {
     waiting: HashMap<Token, Waiting>,
-    prefixes: HashMap<AccountId, Token>,
+    /// By account and what comes before.
+    prefixes: HashMap<(AccountId, &'static [u8]), Token>,
     sweep: Option<Time>,
 }
 
 struct Waiting {
     exporter: AccountId,
-    /// The requester's account, and where it wants the response.
-    importer: AccountId,
-    reply: Box<[u8]>,
+    wanted: Wanted,
     kind: ResponseKind,
     threshold: Duration,
     until: Time,
+}
+
+/// Who wants a response.
+#[derive(Clone)]
+pub(super) enum Wanted {
+    /// A requester in this account, on this subject.
+    In(AccountId, Arc<[u8]>),
+    /// The server itself, by this number.
+    Own(u64),
 }
 
 impl Responses {
@@ -68,21 +79,39 @@ impl Responses {
         self.sweep
     }
 
-    /// Forgets what has waited for too long.
-    pub(crate) fn sweep(&mut self, now: Time) {
+    /// Forgets what has waited for too long, and returns what of it the server itself waits for.
+    fn sweep(&mut self, now: Time) -> Vec<u64> {
+        let mut late = Vec::new();
         if self.sweep.is_none_or(|at| at > now) {
-            return;
+            return late;
         }
-        self.waiting.retain(|_, waiting| waiting.until > now);
+        self.waiting.retain(|_, waiting| {
+            if let Wanted::Own(number) = waiting.wanted
+                && waiting.until <= now
+            {
+                late.push(number);
+            }
+            waiting.until > now
+        });
+        // A hash table has no order worth keeping.
+        late.sort_unstable();
         let next = self.waiting.values().map(|waiting| waiting.until).min();
         self.sweep = next.map(|at| at.max(now.after(SWEEP_PAUSE)));
         if self.waiting.len() < self.waiting.capacity() / 8 {
             self.waiting.shrink_to(self.waiting.len() * 2);
         }
+        late
     }
 }
 
 impl Shard {
+    /// Gives up what has waited for a response for too long.
+    pub(crate) fn give_up_requests(&mut self) {
+        for number in self.responses.sweep(self.now) {
+            self.outputs.push_back(Output::Response(number, None));
+        }
+    }
+
     /// Takes a message out of its account: as a request by service imports, as a response to
     /// where it was asked for. Returns how many took it.
     #[cold]
@@ -90,14 +119,17 @@ impl Shard {
     pub(super) fn cross(
         &mut self,
         way: Way,
-        services: Option<&[u32]>,
+        services: Option<&[Standing]>,
         responses: bool,
         message: &Publish<'_>,
         request: Option<&Request>,
     ) -> usize {
         let mut taken = 0;
-        for number in services.unwrap_or_default() {
-            taken += self.serve(way, *number, message, request);
+        for service in services.unwrap_or_default() {
+            taken += match *service {
+                Standing::Import(number) => self.serve(way, number, message, request),
+                Standing::Own(number) => self.call(way, number, message),
+            };
         }
         if responses {
             self.respond(way, message);
@@ -136,7 +168,10 @@ impl Shard {
         next.info.write(message.header(), &mut body);
         let header_len = body.len();
         body.extend_from_slice(message.payload());
-        let waiting = message.reply.and_then(|reply| self.expect(&import, way.account, reply));
+        let waiting = message.reply.and_then(|reply| {
+            let wanted = Wanted::In(way.account, reply.into());
+            self.expect(import.exporter, wanted, import.terms.response, import.terms.threshold)
+        });
         let reply = waiting.map(|token| self.reply_subject(import.exporter, token));
         let (size, header_size) = (digits(body.len()), digits(header_len));
         let message = Publish {
@@ -153,7 +188,7 @@ impl Shard {
         if taken == 0
             && let Some(token) = waiting
         {
-            self.responses.waiting.remove(&token);
+            self.unexpect(token);
         }
         taken
     }
@@ -170,12 +205,13 @@ impl Shard {
         }
     }
 
-    /// Waits for responses to one more request.
-    fn expect(
+    /// Waits for responses to one more request, unless too many are waited for.
+    pub(super) fn expect(
         &mut self,
-        import: &ServiceImport,
-        importer: AccountId,
-        reply: &[u8],
+        exporter: AccountId,
+        wanted: Wanted,
+        kind: ResponseKind,
+        threshold: Duration,
     ) -> Option<Token> {
         if self.responses.waiting.len() >= MAX_WAITING {
             return None;
@@ -184,15 +220,8 @@ impl Shard {
         while self.responses.waiting.contains_key(&token) {
             token = random_token(&mut self.rng);
         }
-        let until = self.now.after(import.terms.threshold);
-        let waiting = Waiting {
-            exporter: import.exporter,
-            importer,
-            reply: reply.into(),
-            kind: import.terms.response,
-            threshold: import.terms.threshold,
-            until,
-        };
+        let until = self.now.after(threshold);
+        let waiting = Waiting { exporter, wanted, kind, threshold, until };
         self.responses.waiting.insert(token, waiting);
         let sweep = self.responses.sweep.get_or_insert(until);
         *sweep = until.min(*sweep);
@@ -200,22 +229,25 @@ impl Shard {
     }
 
     /// Where responses to a request have to go in the exporter's account.
-    fn reply_subject(&mut self, exporter: AccountId, token: Token) -> Vec<u8> {
-        let prefix = match self.responses.prefixes.get(&exporter) {
+    pub(super) fn reply_subject(&mut self, exporter: AccountId, token: Token) -> Vec<u8> {
+        let waiting = self.responses.waiting.get(&token);
+        let own = waiting.is_some_and(|waiting| matches!(waiting.wanted, Wanted::Own(_)));
+        let start = if own { OWN } else { MAPPED };
+        let prefix = match self.responses.prefixes.get(&(exporter, start)) {
             Some(prefix) => *prefix,
-            None => self.subscribe_to_responses(exporter),
+            None => self.subscribe_to_responses(exporter, start),
         };
-        [REPLY_PREFIX, &prefix, b".", &token].concat()
+        [start, &prefix, b".", &token].concat()
     }
 
     /// Chooses this shard's prefix in an account.
-    fn subscribe_to_responses(&mut self, exporter: AccountId) -> Token {
+    fn subscribe_to_responses(&mut self, exporter: AccountId, start: &'static [u8]) -> Token {
         let prefix = random_token(&mut self.rng);
         if let Some(account) = self.shared.accounts.get(exporter) {
-            let pattern = [REPLY_PREFIX, &prefix, b".>"].concat();
+            let pattern = [start, &prefix, b".>"].concat();
             account.interest.insert(&pattern, None, SubId::responses(self.id), 1);
         }
-        self.responses.prefixes.insert(exporter, prefix);
+        self.responses.prefixes.insert((exporter, start), prefix);
         prefix
     }
 
@@ -231,21 +263,32 @@ impl Shard {
             ResponseKind::Singleton => true,
             ResponseKind::Stream => message.body.as_slice().is_empty(),
         };
-        let there = Way { account: waiting.importer, deaf: NOBODY, ..way };
-        let reply: Arc<[u8]> = waiting.reply.as_ref().into();
+        let wanted = waiting.wanted.clone();
         if last {
             self.responses.waiting.remove(&token);
         }
-        let response = Publish { subject: &reply, verbatim: None, ..message.clone() };
-        if self.route_on(there, &response, None) == 0 {
-            self.responses.waiting.remove(&token);
+        match wanted {
+            Wanted::Own(number) => self.answered(number, message),
+            Wanted::In(account, reply) => {
+                let there = Way { account, deaf: NOBODY, ..way };
+                let response = Publish { subject: &reply, verbatim: None, ..message.clone() };
+                if self.route_on(there, &response, None) == 0 {
+                    self.responses.waiting.remove(&token);
+                }
+            }
         }
+    }
+
+    /// Forgets a request that nobody took.
+    pub(super) fn unexpect(&mut self, token: Token) {
+        self.responses.waiting.remove(&token);
     }
 }
 
 /// A request's own part of a mapped reply subject.
 fn own_part(subject: &[u8]) -> Option<Token> {
-    subject.get(REPLY_PREFIX.len() + TOKEN + 1..)?.first_chunk().copied()
+    let rest = subject.strip_prefix(MAPPED).or_else(|| subject.strip_prefix(OWN))?;
+    rest.get(TOKEN + 1..)?.first_chunk().copied()
 }
 
 /// Characters by chance.

@@ -85,7 +85,7 @@ impl Shard {
         view.links += 1;
         link.account = id;
         link.member = true;
-        link.obey(&view.rules);
+        link.obey(&view.rules, self.settings.epoch);
         true
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{MAX_STALL_MILLIS, Output, Shard};
 use crate::id::LinkId;
-use crate::link::{Phase, Verdict, ping_interval};
+use crate::link::{Expiring, Phase, Verdict, ping_interval};
 use crate::notice::{Event, SlowConsumer};
 use crate::reason::CloseReason;
 use crate::time::Time;
@@ -27,7 +27,7 @@ impl Shard {
             self.fire(slot);
             self.schedule(slot);
         }
-        self.responses.sweep(now);
+        self.give_up_requests();
         if self.links.len() == 0 {
             self.pool.release();
         }
@@ -57,6 +57,16 @@ impl Shard {
         if link.leave_at.is_some_and(|at| at <= now) {
             link.leave_at = None;
             return self.close(slot, CloseReason::ServerShutdown);
+        }
+        if let Some((at, what)) = link.expires
+            && at <= now
+        {
+            let text = match what {
+                Expiring::User => "User Authentication Expired",
+                Expiring::Account => "Account Authentication Expired",
+            };
+            let _ = self.refuse(slot, CloseReason::AuthenticationExpired, text);
+            return;
         }
         let deadline = settings.limits.write_deadline;
         if link.blocked_since.is_some_and(|since| now.since(since) >= deadline) {

@@ -260,6 +260,9 @@ impl World {
                 Output::Resume(link) => self.set_paused(shard, link, false),
                 Output::Close(link, reason) => self.cut_off(shard, link, reason),
                 Output::Ask(_) => unreachable!("nobody has a hashed password"),
+                Output::Called(_) | Output::Response(..) => {
+                    unreachable!("the server itself says nothing");
+                }
                 Output::Notice(_) => {}
                 Output::Idle(until) => {
                     self.deadlines[shard] = until;

@@ -366,6 +366,7 @@ impl Driver {
                         let _ = sibling.send(Command::Wake);
                     }
                 }
+                Output::Called(_) | Output::Response(..) => {}
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {

@@ -29,7 +29,10 @@ impl Shard {
         if limits.max_sub_tokens > 0 && subject::token_count(subject) > limits.max_sub_tokens {
             return self.too_many_tokens(slot, subject, sid);
         }
-        if limits.max_subscriptions > 0 && live >= limits.max_subscriptions {
+        let own = link.identity.limits().subscriptions;
+        if (limits.max_subscriptions > 0 && live >= limits.max_subscriptions)
+            || own.is_some_and(|own| live >= own)
+        {
             return self.send_err(slot, "maximum subscriptions exceeded");
         }
         let account = link.account;

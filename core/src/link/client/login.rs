@@ -149,12 +149,7 @@ impl Shard {
     }
 
     /// Gives a client that is known its identity, its account and its permissions.
-    fn settle_in(
-        &mut self,
-        slot: u32,
-        identity: Identity,
-        moment: Moment,
-    ) -> Result<(), NoRoom> {
+    fn settle_in(&mut self, slot: u32, identity: Identity, moment: Moment) -> Result<(), NoRoom> {
         let account = self.settings.accounts.named(identity.account());
         let Some(link) = self.links.at_mut(slot) else { return Err(NoRoom::Moved) };
         let Some(account) = account else { return Err(NoRoom::NoAccount) };
@@ -307,6 +302,7 @@ fn stand_for(options: &mut ConnectOptions, user: &User) {
             options.pass = password.expose().into();
         }
         Login::Nkey { text, .. } => options.nkey.clone_from(text),
+        Login::Statement { .. } => {}
     }
 }
 

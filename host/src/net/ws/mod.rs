@@ -47,6 +47,8 @@ pub fn close_code(reason: CloseReason) -> Option<(u16, &'static str)> {
         | CloseReason::ParseError
         | CloseReason::BadClientProtocolVersion => 1002,
         CloseReason::AuthenticationFailure
+        | CloseReason::AuthenticationExpired
+        | CloseReason::CredentialsRevoked
         | CloseReason::ProxyNotTrusted
         | CloseReason::ProxyRequired
         | CloseReason::AuthenticationTimeout
