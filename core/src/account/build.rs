@@ -21,7 +21,7 @@ pub struct AccountError {
     /// Which of its imports, counted from zero; `None` when it is an export.
     pub import: Option<usize>,
     /// What is wrong with it.
-    pub reason: Reason,
+    pub reason: Box<Reason>,
 }
 
 impl core::fmt::Display for AccountError {
@@ -154,6 +154,7 @@ impl Builder<'_> {
             if !valid {
                 let (kind, subject) = (export.kind.name(), export.subject.clone());
                 let reason = Reason::InvalidExport { kind, subject };
+                let reason = Box::new(reason);
                 return Err(AccountError { account: declared.name.clone(), import: None, reason });
             }
         }

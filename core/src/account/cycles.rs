@@ -34,7 +34,7 @@ fn check_kind(
                 return Err(AccountError {
                     account: rules.name.to_string(),
                     import: None,
-                    reason: Reason::Cycle { kind, subject },
+                    reason: Box::new(Reason::Cycle { kind, subject }),
                 });
             }
         }

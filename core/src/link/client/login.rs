@@ -158,7 +158,7 @@ impl Shard {
             return Err(NoRoom::Moved);
         }
         link.identity = identity;
-        if !(link.member && link.account == account) && !self.join(slot, account) {
+        if (!link.member || link.account != account) && !self.join(slot, account) {
             return Err(NoRoom::Full);
         }
         if self.links.at_mut(slot).is_some_and(Link::authorize) {
