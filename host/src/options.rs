@@ -3,6 +3,8 @@
 //! [`crate::config`] fills it from a file, [`crate::cli`] overlays flags, [`crate::server`] obeys.
 //! Nothing here knows how it was spelled.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +13,11 @@ use std::time::Duration;
 use nervure_core::Limits;
 use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
 use nervure_core::subject::mappings::Mapping;
+
+pub use accounts::{
+    AccountLimitOptions, AccountOptions, ExportKind, ExportOptions, ImportKind, ImportOptions,
+    LatencyOptions, Response, Sampling, ServiceOptions, TraceOptions,
+};
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
 pub const MAX_SHARDS: usize = 256;
@@ -56,6 +63,12 @@ pub struct Options {
     pub cluster_name: Option<String>,
     /// Subject mappings of the global account; the last one of a source counts.
     pub mappings: Vec<Mapping>,
+    /// The accounts that are declared, in file order. The global one never is.
+    pub accounts: Vec<AccountOptions>,
+    /// The system account by name; `None` is nats-server's choice (reference security 7.2).
+    pub system_account: Option<String>,
+    /// No system account is made up where none is named or declared.
+    pub no_system_account: bool,
     /// Who may connect.
     pub auth: AuthOptions,
     /// Keys of proxies whose signatures count.
@@ -93,11 +106,12 @@ pub struct Options {
 /// The static ways in.
 #[derive(Clone, Default, PartialEq)]
 pub struct AuthOptions {
-    /// Users with passwords. A single `user`/`password` pair is a list of one.
+    /// Users with passwords, those of accounts included. A single `user`/`password` pair is a list
+    /// of one.
     pub users: Vec<User>,
     /// `users` holds the single `user`/`password` pair and not a list.
     pub single_user: bool,
-    /// Users with keys.
+    /// Users with keys, those of accounts included.
     pub nkeys: Vec<NkeyUser>,
     /// The token, when that is the way in.
     pub token: Option<String>,
@@ -107,8 +121,8 @@ pub struct AuthOptions {
     pub proxy_required: bool,
     /// The steps of authentication that come first, in this order. Empty is nats-server's order.
     pub order: Vec<Step>,
-    /// Authentication is configured in a way this version cannot check (accounts, operators,
-    /// callout): it is required all the same, so that nobody slips in.
+    /// Authentication is configured in a way this version cannot check (operators, callout): it is
+    /// required all the same, so that nobody slips in.
     pub fail_closed: bool,
 }
 
@@ -136,6 +150,8 @@ pub struct User {
     pub proxy_required: bool,
     /// What the user may do, if it is not everything.
     pub permissions: Option<Arc<Permissions>>,
+    /// The account that declares the user; `None` is the global one.
+    pub account: Option<String>,
 }
 
 /// A user with a key.
@@ -149,6 +165,8 @@ pub struct NkeyUser {
     pub proxy_required: bool,
     /// What the user may do, if it is not everything.
     pub permissions: Option<Arc<Permissions>>,
+    /// The account that declares the user; `None` is the global one.
+    pub account: Option<String>,
 }
 
 impl std::fmt::Debug for User {
@@ -298,6 +316,9 @@ impl Default for Options {
             write_timeout_retry: false,
             cluster_name: None,
             mappings: Vec::new(),
+            accounts: Vec::new(),
+            system_account: None,
+            no_system_account: false,
             auth: AuthOptions::default(),
             trusted_proxies: Vec::new(),
             tls: None,

@@ -185,7 +185,8 @@ impl Flags {
     fn apply_auth(&self, options: &mut Options) {
         let auth = &mut options.auth;
         let password = self.pass.as_ref().map(Secret::expose);
-        if auth.users.len() <= 1 && (self.user.is_some() || password.is_some()) {
+        let in_accounts = auth.users.iter().any(|user| user.account.is_some());
+        if auth.users.len() <= 1 && !in_accounts && (self.user.is_some() || password.is_some()) {
             let before = auth.users.pop();
             let given = User {
                 name: self.user.clone().unwrap_or_default(),

@@ -135,7 +135,9 @@ impl Parser<'_, '_> {
         }
         self.lexer.bump();
         self.depth -= 1;
-        Ok(Value::Map(self.scopes.pop().unwrap_or_default()))
+        let mut map = self.scopes.pop().unwrap_or_default();
+        map.end_at(self.lexer.pos());
+        Ok(Value::Map(map))
     }
 
     /// The rest of an array, its bracket being passed.

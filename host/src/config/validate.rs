@@ -75,6 +75,9 @@ pub enum ValidateError {
          configuration"
     )]
     NoAuthUserUnknown(String),
+    /// `system_account` names an account that is not declared.
+    #[error("error resolving system account: account missing")]
+    SystemAccount,
 }
 
 fn shown(duration: &Duration) -> String {
@@ -100,9 +103,15 @@ pub fn validate(options: &Options) -> Result<(), ValidateError> {
         return Err(ValidateError::ServerNameSpaces);
     }
     no_auth_user(&options.auth)?;
-    match &options.websocket {
-        Some(websocket) => validate_websocket(websocket, &options.auth),
-        None => Ok(()),
+    if let Some(websocket) = &options.websocket {
+        validate_websocket(websocket, &options.auth)?;
+    }
+    match &options.system_account {
+        // The global account need not be declared to be there.
+        Some(name) if name != "$G" && !options.accounts.iter().any(|it| it.name == *name) => {
+            Err(ValidateError::SystemAccount)
+        }
+        _ => Ok(()),
     }
 }
 

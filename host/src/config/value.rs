@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Where a node was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pos {
     /// The file as it was named: the argument, or the joined include path.
     pub file: Arc<str>,
@@ -128,6 +128,7 @@ pub struct Map {
     /// A replaced entry leaves a hole, so that order follows the last assignment at constant cost.
     entries: Vec<Option<(Arc<str>, Node)>>,
     index: HashMap<Arc<str>, usize>,
+    end: Pos,
 }
 
 impl Map {
@@ -157,6 +158,16 @@ impl Map {
     /// All entries, in the order of their last assignment.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.entries.iter().flatten().map(|(key, node)| (&**key, node))
+    }
+
+    /// Where the map ends, after its brace; nowhere for a whole file.
+    pub fn end(&self) -> &Pos {
+        &self.end
+    }
+
+    /// Says where the map ends.
+    pub(super) fn end_at(&mut self, end: Pos) {
+        self.end = end;
     }
 
     /// Number of entries.

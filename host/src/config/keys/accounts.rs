@@ -1,212 +1,170 @@
-//! `accounts` (reference section 2.4): checked, not acted upon yet, except that users in accounts
-//! close the server to everybody else.
+//! `accounts` (reference section 2.4, security 7): everything that a block tells by itself.
+//!
+//! Imports are not held against exports of other accounts here. Users of accounts are collected
+//! for the ways in, with those of `authorization`.
+
+mod exports;
+mod imports;
+mod trace;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use nkeys::KeyPairType;
+use nervure_core::auth::{Permissions, PublicKey, Role};
+use nervure_core::subject::is_valid_literal;
 
-use super::super::duration::parse_duration;
-use super::super::value::{Node, Value};
-use super::authorization::is_public_key;
-use super::mappings::trace_destination;
-use super::{Block, Decoder, Entry, Kind, jetstream, now, permissions, skip};
+use super::super::value::{Node, Pos, Value};
+use super::authorization::Users;
+use super::permissions::valid_subject;
+use super::{Block, Decoder, Effect, Entry, Key, Kind, jetstream, later, now};
+use crate::options::{AccountLimitOptions, AccountOptions};
+
+pub(super) use exports::check as check_exports;
 
 /// What `accounts` means for everything else.
 #[derive(Default)]
 pub(super) struct Accounts {
-    /// Someone can log in to an account.
-    pub(super) has_users: bool,
+    /// All that are declared.
+    pub(super) list: Vec<AccountOptions>,
+    /// Who can log in to them.
+    pub(super) users: Users,
     /// Names and keys taken by all users of the file.
     pub(super) taken: HashSet<String>,
     /// The text for users when there is a single way in already.
     pub(super) conflict: Option<&'static str>,
+    /// The account that is being read.
+    current: Draft,
+}
+
+/// An account while it is read.
+#[derive(Default)]
+struct Draft {
+    options: AccountOptions,
+    users: Users,
+    /// Of users without permissions of their own.
+    default_permissions: Option<Arc<Permissions>>,
 }
 
 const ACCOUNT: Block<Accounts> = Block::new(&[
+    now(&["nkey"], Kind::Custom(nkey)),
+    now(&["users"], Kind::Custom(users)),
     now(
-        &["nkey"],
-        Kind::Custom(|decoder, _, entry| match entry.value() {
-            Value::String(key) if is_public_key(key, KeyPairType::Account) => {}
-            Value::String(key) => decoder
-                .error(entry.pos(), format!("Not a valid public nkey for an account: {key:?}")),
-            _ => decoder.wrong_type(entry.node, "string"),
+        &["default_permissions"],
+        Kind::Custom(|decoder, a, entry| {
+            let rules = decoder.permissions(entry.node);
+            a.current.default_permissions = decoder.compiled(&rules);
         }),
     ),
-    now(&["users"], Kind::Custom(users)),
-    permissions::checked(&["default_permissions"]),
-    now(&["imports"], Kind::Custom(|decoder, _, entry| items(decoder, entry, "Import", &IMPORT))),
-    now(&["exports"], Kind::Custom(|decoder, _, entry| items(decoder, entry, "Export", &EXPORT))),
-    now(&["jetstream"], Kind::Custom(|decoder, _, entry| jetstream::of_account(decoder, entry))),
+    now(&["imports"], Kind::Custom(|d, a, entry| imports::read(d, &mut a.current.options, entry))),
+    now(&["exports"], Kind::Custom(|d, a, entry| exports::read(d, &mut a.current.options, entry))),
+    Key {
+        names: &["jetstream"],
+        kind: Kind::Custom(|decoder, _, entry| jetstream::of_account(decoder, entry)),
+        effect: Effect::LaterEvenEmpty,
+    },
     now(
         &["mappings", "maps"],
-        Kind::Custom(|decoder, _, entry| drop(decoder.mappings(entry.node))),
+        Kind::Custom(|decoder, a, entry| {
+            a.current.options.mappings.extend(decoder.mappings(entry.node));
+        }),
     ),
     now(
         &["limits"],
-        Kind::Custom(|decoder, _, entry| match entry.value() {
-            Value::Map(map) => decoder.walk(&LIMITS, &mut (), map),
+        Kind::Custom(|decoder, a, entry| match entry.value() {
+            Value::Map(map) => decoder.walk(&LIMITS, &mut a.current.options.limits, map),
             other => decoder.error(
                 entry.pos(),
                 format!("Expected account limits to be a map/struct, got {other}"),
             ),
         }),
     ),
-    now(&["msg_trace", "trace_dest"], Kind::Custom(trace_destination)),
+    later(
+        &["msg_trace", "trace_dest"],
+        Kind::Custom(|decoder, a, entry| {
+            a.current.options.msg_trace = trace::destination(decoder, entry);
+        }),
+    ),
 ]);
 
-const LIMITS: Block<()> = Block {
+const LIMITS: Block<AccountLimitOptions> = Block {
     keys: &[
-        now(&["max_connections", "max_conn"], Kind::Int(skip)),
-        now(&["max_subscriptions", "max_subs"], Kind::Int(skip)),
-        now(&["max_payload", "max_pay"], Kind::Int(skip)),
-        now(&["max_leafnodes", "max_leafs"], Kind::Int(skip)),
+        now(
+            &["max_connections", "max_conn"],
+            Kind::Int(|limits, n| limits.max_connections = limit(n)),
+        ),
+        now(
+            &["max_subscriptions", "max_subs"],
+            Kind::Int(|limits, n| limits.max_subscriptions = limit(n)),
+        ),
+        now(&["max_payload", "max_pay"], Kind::Int(|limits, n| limits.max_payload = limit(n))),
+        now(
+            &["max_leafnodes", "max_leafs"],
+            Kind::Custom(|decoder, limits, entry| match entry.value() {
+                Value::Int(n) => {
+                    limits.max_leafnodes = limit(*n);
+                    if limits.max_leafnodes.is_some() {
+                        decoder.later(entry);
+                    }
+                }
+                _ => decoder.wrong_type(entry.node, "int64"),
+            }),
+        ),
     ],
     unknown: |name| format!("Unknown field {name:?} parsing account limits"),
 };
 
-const EXPORT: Block<()> = Block::new(&[
-    now(&["stream"], Kind::Custom(|d, (), e| exported(d, e, "stream"))),
-    now(&["service"], Kind::Custom(|d, (), e| exported(d, e, "service"))),
-    now(&["accounts"], Kind::Custom(|decoder, (), entry| drop(decoder.strings(entry.node)))),
-    now(&["account_token_position"], Kind::Int(skip)),
-    now(
-        &["response_type", "response"],
-        Kind::Custom(|decoder, (), entry| match entry.value() {
-            Value::String(text) => {
-                let known = ["single", "singleton", "stream", "chunk", "chunked"];
-                if !known.iter().any(|known| known.eq_ignore_ascii_case(text)) {
-                    decoder.error(entry.pos(), format!("Unknown response type: {text:?}"));
-                }
-            }
-            _ => decoder.wrong_type(entry.node, "string"),
-        }),
-    ),
-    now(
-        &["threshold", "response_threshold", "response_max_time", "response_time"],
-        Kind::Custom(|decoder, (), entry| {
-            let shown = match entry.value() {
-                Value::String(text) if parse_duration(text).is_ok() => return,
-                Value::String(text) => format!("{text:?}"),
-                other => other.type_name().to_owned(),
-            };
-            decoder.error(
-                entry.pos(),
-                format!("Expected response threshold to be a parseable time duration, got {shown}"),
-            );
-        }),
-    ),
-    now(&["latency"], Kind::Custom(latency)),
-    now(&["allow_trace"], Kind::Bool(skip)),
-]);
+/// -1 is no limit, other negative numbers let nothing through.
+fn limit(number: i64) -> Option<usize> {
+    (number != -1).then(|| super::scalar::count(number))
+}
 
-const IMPORT: Block<()> = Block::new(&[
-    now(&["stream"], Kind::Custom(|d, (), e| imported(d, e, "Stream"))),
-    now(&["service"], Kind::Custom(|d, (), e| imported(d, e, "Service"))),
-    now(&["prefix"], Kind::String(skip)),
-    now(&["to"], Kind::String(skip)),
-    now(&["share"], Kind::Bool(skip)),
-    now(&["allow_trace"], Kind::Bool(skip)),
-]);
+/// Whether the server can publish there; blanks, which PUB could not send, included.
+fn is_publishable(subject: &str) -> bool {
+    valid_subject(subject) && is_valid_literal(subject.as_bytes())
+}
 
-const SOURCE: Block<(String, String)> = Block::new(&[
-    now(&["account"], Kind::String(|s, text| s.0 = text)),
-    now(&["subject"], Kind::String(|s, text| s.1 = text)),
-]);
-
-const LATENCY: Block<()> = Block::new(&[
-    now(&["subject"], Kind::String(skip)),
-    now(
-        &["sampling"],
-        Kind::Custom(|decoder, (), entry| {
-            let rate = match entry.value() {
-                Value::Int(rate) => Some(*rate),
-                Value::String(text) if text.eq_ignore_ascii_case("headers") => return,
-                Value::String(text) => text.strip_suffix('%').unwrap_or(text).trim().parse().ok(),
-                _ => None,
-            };
-            if !rate.is_some_and(|rate| (0..=100).contains(&rate)) {
-                decoder.error(
-                    entry.pos(),
-                    "Expected latency sampling to be a percentage or 'headers'",
-                );
-            }
-        }),
-    ),
-]);
-
-fn latency(decoder: &mut Decoder<'_>, (): &mut (), entry: &Entry<'_>) {
-    match entry.value() {
-        Value::String(_) => {}
-        Value::Map(map) => decoder.walk(&LATENCY, &mut (), map),
-        other => {
-            let kind = other.type_name();
-            decoder.error(
-                entry.pos(),
-                format!("Expected latency entry to be a map/struct or string, got {kind}"),
-            );
+fn nkey(decoder: &mut Decoder<'_>, out: &mut Accounts, entry: &Entry<'_>) {
+    let Value::String(text) = entry.value() else {
+        return decoder.wrong_type(entry.node, "string");
+    };
+    match PublicKey::parse(text) {
+        Ok(key) if key.role() == Some(Role::Account) => out.current.options.nkey = Some(key),
+        _ => {
+            decoder.error(entry.pos(), format!("Not a valid public nkey for an account: {text:?}"))
         }
     }
 }
 
-fn exported(decoder: &mut Decoder<'_>, entry: &Entry<'_>, what: &str) {
-    if !matches!(entry.value(), Value::String(_)) {
-        let kind = entry.value().type_name();
-        decoder.error(entry.pos(), format!("Expected {what} name to be string, got {kind}"));
-    }
-}
-
-fn imported(decoder: &mut Decoder<'_>, entry: &Entry<'_>, what: &str) {
-    let Value::Map(map) = entry.value() else {
-        let kind = entry.value().type_name();
-        return decoder
-            .error(entry.pos(), format!("{what} entry should be an account map, got {kind}"));
-    };
-    let mut source = (String::new(), String::new());
-    decoder.walk(&SOURCE, &mut source, map);
-    if source.0.is_empty() || source.1.is_empty() {
-        decoder.error(entry.pos(), "Expect an account name and a subject");
-    }
-}
-
-/// A list of imports or exports.
-fn items(decoder: &mut Decoder<'_>, entry: &Entry<'_>, what: &str, block: &Block<()>) {
-    decoder.maps(
-        entry.node,
-        |value| format!("{what}s should be an array, got {}", value.type_name()),
-        |value| format!("{what} Items should be a map with type entry, got {}", value.type_name()),
-        &mut (),
-        |decoder, (), item| {
-            decoder.walk_node(block, &mut (), item);
-        },
-    );
-}
-
 fn users(decoder: &mut Decoder<'_>, out: &mut Accounts, entry: &Entry<'_>) {
+    if !matches!(entry.value(), Value::Array(_)) {
+        // Without its place, unlike the same error in `authorization`.
+        let value = entry.value();
+        return decoder.bare_error(format!("Expected users field to be an array, got {value}"));
+    }
     let users = decoder.users(entry.node);
     if users.is_empty() {
         return;
     }
-    out.has_users = true;
     if let Some(text) = out.conflict {
         decoder.error(entry.pos(), text);
-    } else if let Some(text) = users.duplicate(&mut out.taken) {
+    }
+    for text in users.duplicates(&mut out.taken) {
         decoder.error(entry.pos(), text);
     }
+    out.current.users.append(users);
 }
 
 /// Reads `accounts`.
 pub(super) fn read(decoder: &mut Decoder<'_>, out: &mut Accounts, entry: &Entry<'_>) {
     match entry.value() {
-        Value::Array(items) => listed(decoder, items),
+        Value::Array(items) => listed(decoder, out, entry.pos(), items),
         Value::Map(map) => {
-            for (name, node) in map.iter() {
-                if node.used_as_variable {
-                    continue;
-                }
+            for (name, node) in map.iter().filter(|(_, node)| !node.used_as_variable) {
                 if name == "$G" {
                     decoder.error(&node.pos, format!("{name:?} is a Reserved Account"));
                 } else if let Value::Map(account) = &*node.value {
-                    decoder.quietly(|decoder| decoder.walk(&ACCOUNT, out, account));
+                    decoder.walk(&ACCOUNT, out, account);
+                    out.finish(name, entry.pos());
                 } else {
                     decoder.error(&node.pos, "Expected map entries for accounts");
                 }
@@ -217,7 +175,7 @@ pub(super) fn read(decoder: &mut Decoder<'_>, out: &mut Accounts, entry: &Entry<
     }
 }
 
-fn listed(decoder: &mut Decoder<'_>, items: &[Node]) {
+fn listed(decoder: &mut Decoder<'_>, out: &mut Accounts, pos: &Pos, items: &[Node]) {
     let mut seen = HashSet::new();
     for item in items {
         match &*item.value {
@@ -225,11 +183,26 @@ fn listed(decoder: &mut Decoder<'_>, items: &[Node]) {
                 decoder.error(&item.pos, format!("{name:?} is a Reserved Account"));
             }
             Value::String(name) => {
-                if !seen.insert(name) {
+                if seen.insert(name) {
+                    out.finish(name, pos);
+                } else {
                     decoder.error(&item.pos, format!("Duplicate Account Entry: {name}"));
                 }
             }
             _ => decoder.wrong_type(item, "string"),
         }
+    }
+}
+
+impl Accounts {
+    /// Takes the account that has been read.
+    fn finish(&mut self, name: &str, pos: &Pos) {
+        let Draft { mut options, mut users, default_permissions } =
+            std::mem::take(&mut self.current);
+        users.apply_defaults(default_permissions.as_ref());
+        users.belong_to(name);
+        self.users.append(users);
+        (options.name, options.pos) = (name.to_owned(), pos.clone());
+        self.list.push(options);
     }
 }

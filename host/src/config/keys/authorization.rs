@@ -97,12 +97,9 @@ impl Authorization {
             ..AuthOptions::default()
         };
         auth.single_user = self.users.is_empty();
-        (auth.users, auth.nkeys) = (self.users.named, self.users.nkeys);
-        // A user with a block of his own gets nothing from the defaults.
-        let users = auth.users.iter_mut().map(|user| &mut user.permissions);
-        for permissions in users.chain(auth.nkeys.iter_mut().map(|nkey| &mut nkey.permissions)) {
-            *permissions = permissions.take().or_else(|| self.default_permissions.clone());
-        }
+        let mut users = self.users;
+        users.apply_defaults(self.default_permissions.as_ref());
+        (auth.users, auth.nkeys) = (users.named, users.nkeys);
         if !self.user.is_empty() || !self.password.is_empty() {
             auth.users.push(User {
                 name: self.user,
@@ -117,21 +114,19 @@ impl Authorization {
         (any || !auth.nkeys.is_empty()).then_some(auth)
     }
 
-    /// Which of the ways in exclude each other, in nats-server's words.
-    pub(super) fn conflict(&self) -> Option<String> {
+    /// Which of the ways in exclude each other, in nats-server's words. `listed` says whether
+    /// accounts before this block have users.
+    pub(super) fn conflict(&self, listed: bool) -> Option<&'static str> {
         let single = !self.user.is_empty() || !self.password.is_empty();
         let token = !self.token.is_empty();
-        let list = !self.users.is_empty();
+        let list = listed || !self.users.is_empty();
         if single && token {
-            return Some("Cannot have a user/pass and token".to_owned());
+            return Some("Cannot have a user/pass and token");
         }
         if single && list {
-            return Some("Can not have a single user/pass and a users array".to_owned());
+            return Some("Can not have a single user/pass and a users array");
         }
-        if token && list {
-            return Some("Can not have a token and a users array".to_owned());
-        }
-        None
+        (token && list).then_some("Can not have a token and a users array")
     }
 }
 
@@ -140,18 +135,37 @@ impl Users {
         self.named.is_empty() && self.nkeys.is_empty()
     }
 
-    /// The first name or key that is taken already; all are added to `taken`.
-    pub(super) fn duplicate(&self, taken: &mut HashSet<String>) -> Option<String> {
+    /// A text for each name or key that is taken already; all are added to `taken`.
+    pub(super) fn duplicates(&self, taken: &mut HashSet<String>) -> Vec<String> {
         let named = self.named.iter().map(|named| ("user", named.name.clone()));
         let nkeys = self.nkeys.iter().map(|nkey| ("nkey", nkey.key.to_string()));
-        let mut found = None;
-        for (kind, name) in named.chain(nkeys) {
-            // Names and keys are separate spaces.
-            if !taken.insert(format!("{kind} {name}")) && found.is_none() {
-                found = Some(format!("Duplicate {kind} {name:?} detected"));
-            }
+        // Names and keys are separate spaces.
+        let known =
+            named.chain(nkeys).filter(|(kind, name)| !taken.insert(format!("{kind} {name}")));
+        known.map(|(kind, name)| format!("Duplicate {kind} {name:?} detected")).collect()
+    }
+
+    /// Gives `defaults` to those who have no permissions of their own; a block of their own, be it
+    /// empty, keeps everything of the defaults away (reference security 1.12).
+    pub(super) fn apply_defaults(&mut self, defaults: Option<&Arc<Permissions>>) {
+        let named = self.named.iter_mut().map(|user| &mut user.permissions);
+        for permissions in named.chain(self.nkeys.iter_mut().map(|nkey| &mut nkey.permissions)) {
+            *permissions = permissions.take().or_else(|| defaults.cloned());
         }
-        found
+    }
+
+    /// Puts all of them into an account.
+    pub(super) fn belong_to(&mut self, account: &str) {
+        let named = self.named.iter_mut().map(|user| &mut user.account);
+        for slot in named.chain(self.nkeys.iter_mut().map(|nkey| &mut nkey.account)) {
+            *slot = Some(account.to_owned());
+        }
+    }
+
+    /// Takes all of `others`.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.named.append(&mut others.named);
+        self.nkeys.append(&mut others.nkeys);
     }
 }
 
@@ -231,7 +245,14 @@ impl Decoder<'_> {
             None if draft.name.is_empty() => self.error(&item.pos, "User entry requires a user"),
             None => {
                 let (name, password) = (draft.name, draft.password);
-                users.named.push(User { name, password, types, proxy_required, permissions });
+                users.named.push(User {
+                    name,
+                    password,
+                    types,
+                    proxy_required,
+                    permissions,
+                    account: None,
+                });
             }
             Some(text) => match PublicKey::parse(&text) {
                 Ok(key) if key.role() == Some(Role::User) => {
@@ -239,7 +260,13 @@ impl Decoder<'_> {
                         let text = "Nkey users do not take usernames or passwords";
                         return self.error(&item.pos, text);
                     }
-                    users.nkeys.push(NkeyUser { key, types, proxy_required, permissions });
+                    users.nkeys.push(NkeyUser {
+                        key,
+                        types,
+                        proxy_required,
+                        permissions,
+                        account: None,
+                    });
                 }
                 _ => self.error(&item.pos, "Not a valid public nkey for a user"),
             },

@@ -4,7 +4,7 @@ use nervure_core::subject::mappings::{Destination, Mapping};
 
 use super::super::value::{Node, Pos, Value};
 use super::permissions::valid_subject;
-use super::{Block, Decoder, Entry, Kind, now, skip};
+use super::{Block, Decoder, Entry, Kind, now};
 
 #[derive(Default)]
 struct Draft {
@@ -95,58 +95,5 @@ impl Decoder<'_> {
             self.error(pos, format!("Missing weight for mapping destination {subject:?}"));
         }
         Some(Destination { subject, weight: weight?, cluster })
-    }
-}
-
-/// A destination of traces: a subject or a map.
-pub(super) fn trace_destination<T>(decoder: &mut Decoder<'_>, _: &mut T, entry: &Entry<'_>) {
-    let name = entry.name;
-    let map = match entry.value() {
-        Value::String(_) => return,
-        Value::Map(map) => map,
-        other => {
-            let kind = other.type_name();
-            return decoder.error(
-                entry.pos(),
-                format!(
-                    "Expected account message trace {name:?} to be a string or a map/struct, got \
-                     {kind}"
-                ),
-            );
-        }
-    };
-    let (mut destination, mut sampling) = (false, false);
-    for (key, node) in map.iter() {
-        if key.eq_ignore_ascii_case("dest") {
-            destination = true;
-            decoder.apply(&now(&["dest"], Kind::String(skip)), &mut (), &Entry { name: key, node });
-        } else if key.eq_ignore_ascii_case("sampling") {
-            sampling = true;
-            let value = match &*node.value {
-                Value::Int(value) => Some(*value),
-                Value::String(text) => text.strip_suffix('%').unwrap_or(text).trim().parse().ok(),
-                _ => None,
-            };
-            if !value.is_some_and(|value| (1..=100).contains(&value)) {
-                let shown = &node.value;
-                decoder.error(
-                    &node.pos,
-                    format!(
-                        "Ttrace destination sampling value {shown} is invalid, needs to be [1..100]"
-                    ),
-                );
-            }
-        } else if !node.used_as_variable {
-            decoder.error(
-                &node.pos,
-                format!("Unknown field {key:?} parsing account message trace map/struct {name:?}"),
-            );
-        }
-    }
-    if sampling && !destination {
-        let pos = entry.pos();
-        decoder.warnings.push(format!(
-            "{pos}: Trace destination sampling ignored since no destination was set"
-        ));
     }
 }

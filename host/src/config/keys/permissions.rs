@@ -6,7 +6,7 @@ use nervure_core::auth::{Lists, Permissions, Responses, Rules, parse_entry};
 
 use super::super::duration::parse_duration;
 use super::super::value::{Node, Value};
-use super::{Block, Decoder, Entry, Key, Kind, now};
+use super::{Block, Decoder, Entry, Kind, now};
 
 const BLOCK: Block<Rules> = Block {
     keys: &[
@@ -182,16 +182,6 @@ impl Decoder<'_> {
         });
         list.into_iter().map(str::to_owned).collect()
     }
-}
-
-/// A key that holds a permission map which is checked only.
-pub(super) const fn checked<T>(names: &'static [&'static str]) -> Key<T> {
-    now(
-        names,
-        Kind::Custom(|decoder, _, entry| {
-            decoder.permissions(entry.node);
-        }),
-    )
 }
 
 /// Routes have no replies to count.

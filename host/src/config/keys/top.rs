@@ -132,16 +132,21 @@ const KEYS: &[Key<Draft>] = &[
     now(&["http_base_path"], Kind::String(|d, text| d.options.http_base_path = text)),
     // Who may connect.
     now(&["authorization"], Kind::Custom(authorization)),
-    later(
+    now(
         &["accounts"],
         Kind::Custom(|decoder, d, entry| accounts::read(decoder, &mut d.accounts, entry)),
     ),
     now(&["no_auth_user"], Kind::String(|d, text| d.no_auth_user = text)),
     now(
         &["system_account", "system"],
-        Kind::StringElse("system account name must be a string", skip),
+        Kind::StringElse("system account name must be a string", |d, text| {
+            d.options.system_account = (!text.is_empty()).then_some(text);
+        }),
     ),
-    now(&["no_system_account", "no_system", "no_sys_acc"], Kind::Bool(skip)),
+    now(
+        &["no_system_account", "no_system", "no_sys_acc"],
+        Kind::Bool(|d, on| d.options.no_system_account = on),
+    ),
     later(&["default_sentinel"], Kind::String(skip)),
     now(
         &["mappings", "maps"],
@@ -446,21 +451,17 @@ fn authorization(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) 
     if !decoder.walk_node(&AUTHORIZATION, &mut found, entry.node) {
         return;
     }
-    if let Some(text) = found.conflict() {
+    if let Some(text) = found.conflict(!out.accounts.users.is_empty()) {
         decoder.error(entry.pos(), text);
     }
-    if let Some(text) = found.users.duplicate(&mut out.accounts.taken) {
+    // nats-server names the first only.
+    if let Some(text) = found.users.duplicates(&mut out.accounts.taken).first() {
         decoder.error(entry.pos(), text);
     }
     if !found.token.is_empty() {
         out.accounts.conflict = Some("Can not have a token and accounts");
     } else if !found.user.is_empty() || !found.password.is_empty() {
         out.accounts.conflict = Some("Can not have a single user/pass and accounts");
-    }
-    if out.accounts.has_users
-        && let Some(text) = out.accounts.conflict
-    {
-        decoder.error(entry.pos(), text);
     }
     out.authorization = found;
 }
@@ -490,7 +491,11 @@ impl Draft {
             options.limits.max_payload = options.limits.max_pending;
         }
         options.auth = self.authorization.options().unwrap_or_default();
-        options.auth.fail_closed |= self.accounts.has_users || self.trusted;
+        options.auth.fail_closed |= self.trusted;
+        options.auth.users.extend(self.accounts.users.named);
+        options.auth.nkeys.extend(self.accounts.users.nkeys);
+        accounts::check_exports(decoder, &self.accounts.list);
+        options.accounts = self.accounts.list;
         options.auth.no_auth_user = (!self.no_auth_user.is_empty()).then_some(self.no_auth_user);
         options.websocket =
             self.websocket.and_then(|websocket| websocket.finish(decoder, &options.auth));

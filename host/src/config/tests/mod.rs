@@ -1,5 +1,6 @@
 //! Tests of the configuration. Expected trees and texts were observed on nats-server 2.15.1.
 
+mod accounts;
 mod bounds;
 mod keys;
 mod language;

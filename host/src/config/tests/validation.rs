@@ -23,6 +23,18 @@ const TEXTS: &[(&str, &str)] = &[
         "no_auth_user: \"b\" not present as user or nkey in authorization block or account \
          configuration",
     ),
+    (
+        "accounts {A: {users: [{user: a}]}}\nno_auth_user: b",
+        "no_auth_user: \"b\" not present as user or nkey in authorization block or account \
+         configuration",
+    ),
+    (
+        "accounts {A: {users: []}}\nno_auth_user: b",
+        "no_auth_user: \"b\" present, but users/nkeys are not defined",
+    ),
+    ("accounts: [A]\nsystem_account: B", "error resolving system account: account missing"),
+    ("system_account: \"$SYS\"", "error resolving system account: account missing"),
+    ("no_sys_acc: true\nsystem_account: A", "error resolving system account: account missing"),
     ("websocket {port: -1}", "websocket requires TLS configuration"),
     (
         "websocket {port: -1, no_tls: true, allowed_origins: a}",
@@ -81,6 +93,10 @@ fn options_that_work_together_pass() {
         "max_payload: -1, max_pending: 100",
         "authorization {users: [{user: a}, {user: b}]}\nno_auth_user: b",
         "accounts {A: {users: [{user: b}]}}\nno_auth_user: b",
+        "accounts: [A, B]\nsystem_account: B",
+        "system_account: A\nno_system_account: true\naccounts {A: {}}",
+        "system_account: \"$G\"",
+        "system_account: \"\"",
         "websocket {no_tls: true}",
         "websocket {port: -1, no_tls: true, no_auth_user: a, \
          allowed_origins: ['https://a.b:443', 'http://[::1]:80']}\n\

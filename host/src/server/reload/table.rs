@@ -54,6 +54,8 @@ const TABLE: &[Row] = &[
     Line(|_, _| true, |_| "Reloaded: authorization users".to_owned()),
     Line(|_, _| true, |_| "Reloaded: accounts".to_owned()),
     Fixed("NoAuthUser", |o| o.auth.no_auth_user.clone().unwrap_or_default()),
+    Fixed("SystemAccount", |o| o.system_account.clone().unwrap_or_default()),
+    Fixed("NoSystemAccount", |o| o.no_system_account.to_string()),
     Line(
         |a, b| single(&a.auth).map(|user| &user.name) != single(&b.auth).map(|user| &user.name),
         |_| "Reloaded: authorization username".to_owned(),

@@ -96,3 +96,28 @@ fn ways_in_that_websocket_takes_over_from_the_server_may_change_with_them() {
             .any(|line| line == "Reloaded: authorization password")
     );
 }
+
+#[test]
+fn the_system_account_stays_what_it_is() {
+    let system =
+        |name: &str| Options { system_account: Some(name.to_owned()), ..Options::default() };
+    let refusal = |old: &Options, new: &Options| {
+        table::refusal(old, new).map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(
+        refusal(&Options::default(), &system("A")),
+        "config reload not supported for SystemAccount: old=, new=A"
+    );
+    let without = Options { no_system_account: true, ..system("A") };
+    assert_eq!(
+        refusal(&system("A"), &without),
+        "config reload not supported for NoSystemAccount: old=false, new=true"
+    );
+    // The first option that changed is named, in nats-server's order.
+    let mut other = Options { no_system_account: true, ..system("B") };
+    other.proxy_protocol = true;
+    assert_eq!(
+        refusal(&system("A"), &other),
+        "config reload not supported for SystemAccount: old=A, new=B"
+    );
+}

@@ -1,5 +1,6 @@
 //! Texts for wrong keys and values, as printed by `nats-server -t` 2.15.1.
 
+mod accounts;
 mod links;
 mod mappings;
 mod security;
@@ -33,6 +34,11 @@ fn wrong_keys_and_values_at_the_top_are_named() {
 #[test]
 fn wrong_keys_and_values_of_authentication_are_named() {
     check(security::TEXTS);
+}
+
+#[test]
+fn wrong_keys_and_values_of_accounts_are_named() {
+    check(accounts::TEXTS);
 }
 
 #[test]
