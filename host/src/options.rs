@@ -4,6 +4,7 @@
 //! Nothing here knows how it was spelled.
 
 mod accounts;
+mod declarations;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -5,7 +5,6 @@
 //! to say is flushed from whatever task is running. A task that finds its socket full waits for
 //! room on its own.
 
-mod accounts;
 mod gate;
 mod monitoring;
 mod passwords;
@@ -333,7 +332,7 @@ fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Setti
             max_payload: options.log.max_traced_msg_len,
         }),
         epoch,
-        accounts: Arc::new(accounts::accounts(shared, options)?),
+        accounts: Arc::new(options.build_accounts(shared)?),
     })
 }
 

@@ -24,6 +24,13 @@ pub struct AccountError {
     pub reason: Box<Reason>,
 }
 
+impl AccountError {
+    fn of_import(declared: &Declaration, at: usize, reason: Reason) -> Self {
+        let (account, reason) = (declared.name.clone(), Box::new(reason));
+        Self { account, import: Some(at), reason }
+    }
+}
+
 impl core::fmt::Display for AccountError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.reason.fmt(f)
@@ -173,8 +180,7 @@ impl Builder<'_> {
         let mut streams = HashSet::new();
         let mut services: HashMap<(AccountId, String), &Import> = HashMap::new();
         for (at, import) in declared.imports.iter().enumerate() {
-            let failed =
-                |reason| AccountError { account: declared.name.clone(), import: Some(at), reason };
+            let failed = |reason| AccountError::of_import(declared, at, reason);
             let (subject, kind) = (import.subject.clone(), import.kind.name());
             let Some(exporter) = self.names.get(import.account.as_str()) else {
                 let account = import.account.clone();

@@ -61,6 +61,11 @@ pub(crate) struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// Whether the peer shows nothing that it could have an identity by.
+    fn is_nothing(&self) -> bool {
+        [self.user, self.pass, self.token, self.nkey].iter().all(|it| it.is_empty())
+    }
+
     /// Whether it is known already that the peer is this one.
     fn has_proven(&self, identity: &Identity) -> bool {
         self.proven.is_some_and(|proven| proven.same_login(identity))
@@ -135,6 +140,9 @@ impl Auth {
             if verdict != Verdict::NotMine {
                 return verdict;
             }
+        }
+        if self.anonymous && shown.is_nothing() {
+            return Verdict::Grant(Identity::Anonymous);
         }
         Verdict::Deny(Denial::new("end of chain", "nothing that any way in asks for was shown"))
     }

@@ -64,6 +64,8 @@ pub struct Auth {
     pub proxy_required: bool,
     /// The keys of trusted proxies.
     pub trusted_proxies: Vec<PublicKey>,
+    /// Who shows nothing at all is let in, although others have to show something.
+    pub anonymous: bool,
 }
 
 impl Default for Auth {
@@ -79,6 +81,7 @@ impl Default for Auth {
             mapped_elsewhere: Vec::new(),
             proxy_required: false,
             trusted_proxies: Vec::new(),
+            anonymous: false,
         }
     }
 }
@@ -89,9 +92,14 @@ impl Auth {
         self.users.has_nkeys() || !self.trusted_proxies.is_empty()
     }
 
+    /// Whether traffic without any CONNECT is welcome.
+    pub(crate) fn lets_silence_in(&self, kind: ConnectionType) -> bool {
+        self.anonymous || self.silent_user(kind).is_some()
+    }
+
     /// The user that traffic without any CONNECT logs in. A key does not do for that (observed on
     /// nats-server 2.15.1).
-    pub(crate) fn silent_user(&self, kind: ConnectionType) -> Option<Arc<User>> {
+    fn silent_user(&self, kind: ConnectionType) -> Option<Arc<User>> {
         let user = self.users.named(self.no_auth_user.as_deref()?)?;
         (user.types.allow(kind) && !user.proxy_required).then_some(user)
     }

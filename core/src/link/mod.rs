@@ -302,7 +302,7 @@ impl Link {
             max_payload: self.max_payload(settings),
             headers: self.flags.headers,
             connect_only: matches!(self.phase, Phase::AwaitConnect(_))
-                && auth.silent_user(self.endpoint.transport.connection_type()).is_none(),
+                && !auth.lets_silence_in(self.endpoint.transport.connection_type()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nervure_core::account::GLOBAL;
 use nervure_core::auth::{Auth, ConnectionType, Permissions, Secret, Step, User, Users};
 
 use crate::options::{AuthOptions, Options, TlsOptions};
@@ -24,6 +25,7 @@ pub(super) fn ways(options: &Options) -> (Auth, Option<Auth>) {
         mapped_elsewhere,
         proxy_required: ways.proxy_required,
         trusted_proxies: options.trusted_proxies.clone(),
+        anonymous: options.lets_anonymous_in(),
     };
     let when = |maps: bool, kind| if maps { vec![kind] } else { Vec::new() };
     let of_websocket = websocket.map(|ws| {
@@ -70,15 +72,12 @@ fn order(configured: &[Step]) -> Vec<Step> {
 
 /// The users of the list, by name and by key.
 fn users(options: &AuthOptions) -> Users {
-    // UNTIL CLIENTS ARE BOUND TO ACCOUNTS: who belongs to one must not slip into the global one, and
-    // cannot log in. Delete this line and its two uses then.
-    let may_log_in = |account: &Option<String>| account.is_none();
     let listed = options.users.iter().filter(|_| !options.single_user);
-    let listed = listed.filter(|user| may_log_in(&user.account));
-    let nkeys = options.nkeys.iter().filter(|nkey| may_log_in(&nkey.account)).map(|nkey| User {
+    let nkeys = options.nkeys.iter().map(|nkey| User {
         types: nkey.types,
         proxy_required: nkey.proxy_required,
         permissions: effective(nkey.permissions.as_ref()),
+        account: account(nkey.account.as_deref()),
         ..User::with_nkey(nkey.key)
     });
     Users::new(listed.map(user).chain(nkeys))
@@ -89,8 +88,14 @@ fn user(options: &crate::options::User) -> User {
         types: options.types,
         proxy_required: options.proxy_required,
         permissions: effective(options.permissions.as_ref()),
+        account: account(options.account.as_deref()),
         ..User::with_password(&options.name, Secret::new(&options.password))
     }
+}
+
+/// The account of a user that names this one.
+fn account(name: Option<&str>) -> Arc<str> {
+    name.unwrap_or(GLOBAL).into()
 }
 
 /// Permissions that take something away; the others are none.

@@ -272,7 +272,7 @@ impl Shard {
         }
         let mut options = link.options.take().unwrap_or_default();
         let kind = link.endpoint.transport.connection_type();
-        let allowed = link.auth(&self.settings).silent_user(kind).is_some();
+        let allowed = link.auth(&self.settings).lets_silence_in(kind);
         let verdict =
             if allowed { self.decide(slot, &mut options, None) } else { Verdict::NotMine };
         match verdict {

@@ -1,6 +1,5 @@
-//! `accounts` (reference section 2.4, security 7): everything that a block tells by itself.
-//!
-//! Imports are not held against exports of other accounts here. Users of accounts are collected
+//! `accounts` (reference section 2.4, security 7). The core holds imports against the exports of
+//! other accounts. Users of accounts are collected
 //! for the ways in, with those of `authorization`.
 
 mod exports;
@@ -11,13 +10,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use nervure_core::auth::{Permissions, PublicKey, Role};
+use nervure_core::shard::Shared;
 use nervure_core::subject::is_valid_literal;
 
 use super::super::value::{Node, Pos, Value};
 use super::authorization::Users;
 use super::permissions::valid_subject;
 use super::{Block, Decoder, Effect, Entry, Key, Kind, jetstream, later, now};
-use crate::options::{AccountLimitOptions, AccountOptions};
+use crate::options::{AccountLimitOptions, AccountOptions, Options};
 
 pub(super) use exports::check as check_exports;
 
@@ -205,4 +205,13 @@ impl Accounts {
         (options.name, options.pos) = (name.to_owned(), pos.clone());
         self.list.push(options);
     }
+}
+
+/// Holds imports against exports.
+pub(super) fn check_together(decoder: &mut Decoder<'_>, options: &Options) {
+    let Err(error) = options.build_accounts(&Shared::new(1)) else { return };
+    let account = options.accounts.iter().find(|account| account.name == error.account);
+    let Some(account) = account else { return };
+    let import = error.import.and_then(|at| account.imports.get(at));
+    decoder.error(import.map_or(&account.pos, |import| &import.pos), error.to_string());
 }
