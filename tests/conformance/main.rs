@@ -10,6 +10,7 @@
     reason = "what is shared between tests fails them when it cannot do its part"
 )]
 
+mod accounts;
 mod auth;
 mod authentication;
 mod certificates;
@@ -27,12 +28,17 @@ mod limits;
 mod mappings;
 mod matching;
 mod modes;
+mod parties;
 mod permissions;
 mod publish;
 mod queues;
 mod readme;
+mod request_info;
 mod responders;
+mod service_imports;
+mod service_replies;
 mod slow;
+mod stream_imports;
 mod subscribe;
 mod table;
 mod tls;
