@@ -10,6 +10,7 @@
     reason = "what is shared between tests fails them when it cannot do its part"
 )]
 
+mod account_config;
 mod accounts;
 mod auth;
 mod authentication;
@@ -22,6 +23,7 @@ mod errors;
 mod framing;
 mod headers;
 mod info;
+mod isolation;
 mod keepalive;
 mod lame_duck;
 mod limits;
@@ -36,6 +38,7 @@ mod readme;
 mod request_info;
 mod responders;
 mod service_imports;
+mod service_latency;
 mod service_replies;
 mod slow;
 mod stream_imports;

@@ -42,6 +42,12 @@ pub(crate) fn brief(message: &Message) -> String {
     words.join(" ")
 }
 
+/// Everything that has come to a client until now.
+pub(crate) fn until_pong(session: &mut Session) -> Vec<Message> {
+    session.send("PING\r\n");
+    std::iter::from_fn(|| session.read_message_or_pong()).collect()
+}
+
 /// The next `count` messages in the order they come, and that no other follows.
 pub(crate) fn hear(session: &mut Session, count: usize) -> Vec<String> {
     let heard = (0..count).map(|_| brief(&session.read_message())).collect();
@@ -93,4 +99,11 @@ fn without_number(text: &str, member: &str) -> String {
         Some(before) => format!("{before}{rest}"),
         None => format!("{before}{}", rest.trim_start_matches(',')),
     }
+}
+
+/// Asks with `subject reply` and gives the subject on which the responder is to answer.
+pub(crate) fn ask(importer: &mut Session, exporter: &mut Session, request: &str) -> String {
+    importer.send(publish(&[request])).expect_open();
+    let reply = exporter.read_message().reply.expect("a request with reply");
+    String::from_utf8(reply).expect("a reply is text")
 }

@@ -3,7 +3,9 @@
 
 use harness::{Launch, Server, Session};
 
-use crate::parties::{expect_heard, hear, join, nobody, plain_request, publish, subscribe};
+use crate::parties::{
+    ask, expect_heard, hear, join, nobody, plain_request, publish, subscribe, until_pong,
+};
 use crate::table::Shared;
 
 /// A and A2 serve, B asks, C asks through B, D hears what A exports as a stream.
@@ -129,13 +131,6 @@ requests! {
 /// B's client, with a subscription on `in.>` as `i`, and A's, with these subscriptions.
 fn pair(server: &Server, subscriptions: &[&str]) -> (Session, Session) {
     (join(server, "b", subscribe(&["in.> i"])), join(server, "a", subscribe(subscriptions)))
-}
-
-/// Asks and gives the subject on which the answer is awaited.
-fn ask(importer: &mut Session, exporter: &mut Session, request: &str) -> String {
-    importer.send(publish(&[request])).expect_open();
-    let reply = exporter.read_message().reply.expect("a request with reply");
-    String::from_utf8(reply).expect("a reply is text")
 }
 
 #[test]
@@ -422,14 +417,7 @@ fn s154_a_group_of_responders_shares_the_requests() {
     importer.send(publish(&["svc in.1"; 60])).expect_open();
     let mut shares = Vec::new();
     for member in &mut members {
-        member.send("PING\r\n");
-        let mut count = 0;
-        while member.read_line_answering() != b"PONG" {
-            count += 1;
-            // Version, information, and the two blank lines.
-            (0..4).for_each(|_| drop(member.read_line()));
-        }
-        shares.push(count);
+        shares.push(until_pong(member).len());
     }
     assert_eq!(shares.iter().sum::<usize>(), 60, "{shares:?}");
     assert!(shares.iter().all(|share| *share > 0), "{shares:?}");
@@ -472,16 +460,10 @@ fn s144_a_thousand_requests_of_many_clients() {
     }
     let mut answered = 0;
     for exporter in &mut exporters {
-        exporter.send("PING\r\n");
-        loop {
-            let line = exporter.read_line_answering();
-            if line == b"PONG" {
-                break;
-            }
-            let line = String::from_utf8_lossy(&line).into_owned();
-            let reply = line.split(' ').nth(3).expect("a request with reply").to_owned();
-            (0..3).for_each(|_| drop(exporter.read_line()));
-            let payload = String::from_utf8_lossy(&exporter.read_line()).into_owned();
+        for request in until_pong(exporter) {
+            let reply = String::from_utf8(request.reply.expect("a request with reply"));
+            let payload = String::from_utf8(request.payload).expect("the payload is text");
+            let reply = reply.expect("a reply is text");
             exporter.send(format!("PUB {reply} 5\r\n{payload}\r\n"));
             answered += 1;
         }

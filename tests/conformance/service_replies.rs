@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use harness::{Server, Session};
 
-use crate::parties::{brief, expect_heard, hear, join, nobody, publish, subscribe};
+use crate::parties::{
+    ask, brief, expect_heard, hear, join, nobody, publish, subscribe, until_pong,
+};
 use crate::table::Shared;
 
 /// Of the services with a threshold.
@@ -50,13 +52,6 @@ fn pair(server: &Server) -> (Session, Session) {
     let services =
         ["single 1", "singleton 2", "stream 3", "chunk 4", "short 5", "short.stream 6", "chain 7"];
     (join(server, "b", subscribe(&["in.> i"])), join(server, "a", subscribe(&services)))
-}
-
-/// Asks and gives the subject on which the answer is awaited.
-fn ask(importer: &mut Session, exporter: &mut Session, request: &str) -> String {
-    importer.send(publish(&[request])).expect_open();
-    let reply = exporter.read_message().reply.expect("a request with reply");
-    String::from_utf8(reply).expect("a reply is text")
 }
 
 /// An answer with this payload.
@@ -272,12 +267,8 @@ fn s147_a_second_request_on_the_same_inbox_after_the_first_has_ended() {
     }
     exporter.finish();
     harness::eventually("nobody serves", || {
-        importer.send(publish(&["single in.1"])).send("PING\r\n");
-        let silent = importer.read_line_answering() == b"PONG";
-        if !silent {
-            importer.expect("NATS/1.0 503\r\nNats-Subject: single\r\n\r\n\r\nPONG\r\n");
-        }
-        (!silent).then_some(())
+        importer.send(publish(&["single in.1"]));
+        until_pong(&mut importer).first().map(|_| ())
     });
     importer.send(publish(&["single in.2"]));
     expect_heard(&mut importer, &[&nobody("in.2", "i", "single")]);

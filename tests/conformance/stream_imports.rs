@@ -3,7 +3,7 @@
 
 use harness::{Launch, Program};
 
-use crate::parties::{expect_heard, hear, join, nobody, publish, subscribe};
+use crate::parties::{expect_heard, hear, join, nobody, publish, subscribe, until_pong};
 use crate::table::Shared;
 
 /// A exports, B imports, C imports from both.
@@ -277,19 +277,8 @@ fn s138_who_imports_is_interest() {
     other.finish();
     harness::eventually("who has left is no interest", || {
         exporter.send(publish(&["pub.x r"]));
-        hear_any(&mut exporter).then_some(())
+        until_pong(&mut exporter).first().map(|_| ())
     });
-}
-
-/// Whether anything is heard before a PONG.
-fn hear_any(session: &mut harness::Session) -> bool {
-    session.send("PING\r\n");
-    if session.read_line_answering() == b"PONG" {
-        return false;
-    }
-    // The 503 whose first line was read.
-    session.expect("NATS/1.0 503\r\nNats-Subject: pub.x\r\n\r\n\r\nPONG\r\n");
-    true
 }
 
 #[test]
@@ -308,18 +297,7 @@ fn shares(members: &[(&str, &str)], subject: &str) -> Vec<usize> {
     let mut sessions: Vec<_> =
         members.iter().map(|(name, wanted)| join(&server, name, subscribe(&[wanted]))).collect();
     join(&server, "a", publish(&[subject; 60])).finish();
-    let mut count = |session: &mut harness::Session| {
-        session.send("PING\r\n");
-        let mut count = 0;
-        loop {
-            match session.read_line_answering().as_slice() {
-                b"PONG" => return count,
-                line if line.starts_with(b"MSG ") => count += 1,
-                _ => {}
-            }
-        }
-    };
-    sessions.iter_mut().map(&mut count).collect()
+    sessions.iter_mut().map(|session| until_pong(session).len()).collect()
 }
 
 #[test]
