@@ -9,7 +9,7 @@ use std::process::Command;
 /// The numbers of the checklist.
 const CHECKLIST: RangeInclusive<u16> = 1..=197;
 
-const ACCOUNTS: &str = "accounts and nkeys";
+const NKEYS: &str = "nkeys";
 const CLUSTER: &str = "clusters";
 const LEAFS: &str = "leaf nodes";
 const CONNZ: &str = "all of monitoring (/connz)";
@@ -17,27 +17,21 @@ const CLIENTS: &str = "tests/interop, which runs real clients";
 
 /// Numbers that no test here covers yet, and what brings them.
 const DEFERRED: &[(RangeInclusive<u16>, &str)] = &[
-    (85..=85, ACCOUNTS),
-    (94..=95, ACCOUNTS),
+    (85..=85, NKEYS),
     (96..=97, CLUSTER),
-    (109..=109, ACCOUNTS),
     (132..=132, CLUSTER),
     (145..=145, CLUSTER),
     (146..=147, LEAFS),
     (157..=157, CLUSTER),
-    (158..=158, ACCOUNTS),
     (179..=180, LEAFS),
-    (181..=181, ACCOUNTS),
     (192..=194, CONNZ),
     (195..=196, CLIENTS),
 ];
 
 /// Numbers that are covered but for a part, and what brings the part.
 const PARTLY: &[(u16, &str, &str)] = &[
-    (41, "in the system account the subject is free", ACCOUNTS),
     (87, "present when configured", "JetStream"),
     (125, "`stalls` of the consumer", CONNZ),
-    (178, "the permissions of the user apply", "a test of both"),
     (190, "the size the connection counts", CONNZ),
 ];
 

@@ -10,6 +10,8 @@
     reason = "what is shared between tests fails them when it cannot do its part"
 )]
 
+mod account_config;
+mod accounts;
 mod auth;
 mod authentication;
 mod certificates;
@@ -21,18 +23,25 @@ mod errors;
 mod framing;
 mod headers;
 mod info;
+mod isolation;
 mod keepalive;
 mod lame_duck;
 mod limits;
 mod mappings;
 mod matching;
 mod modes;
+mod parties;
 mod permissions;
 mod publish;
 mod queues;
 mod readme;
+mod request_info;
 mod responders;
+mod service_imports;
+mod service_latency;
+mod service_replies;
 mod slow;
+mod stream_imports;
 mod subscribe;
 mod table;
 mod tls;

@@ -327,6 +327,20 @@ impl Session {
     /// When something else comes.
     pub fn read_message(&mut self) -> Message {
         let line = self.read_line_answering();
+        self.read_message_after(&line)
+    }
+
+    /// Reads a MSG or HMSG; `None` when a PONG comes instead.
+    ///
+    /// # Panics
+    /// When something else comes.
+    pub fn read_message_or_pong(&mut self) -> Option<Message> {
+        let line = self.read_line_answering();
+        (line != b"PONG").then(|| self.read_message_after(&line))
+    }
+
+    /// Reads the rest of the message that begins with this line.
+    fn read_message_after(&mut self, line: &[u8]) -> Message {
         let words: Vec<&[u8]> = line.split(|octet| *octet == b' ').collect();
         let size = |word: &[u8]| std::str::from_utf8(word).ok()?.parse::<usize>().ok();
         let (subject, sid, reply, header, total) = match words[..] {
