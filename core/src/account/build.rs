@@ -157,7 +157,8 @@ impl Builder<'_> {
                 subject::tokens(export.subject.as_bytes()).nth(at)
             });
             let valid = subject::kind(export.subject.as_bytes()) != Kind::Invalid
-                && token.is_none_or(|token| token == Some(subject::ANY_ONE));
+                // It may lie outside of the subject: then nobody can import.
+                && token.flatten().is_none_or(|token| token == subject::ANY_ONE);
             if !valid {
                 let (kind, subject) = (export.kind.name(), export.subject.clone());
                 let reason = Reason::InvalidExport { kind, subject };

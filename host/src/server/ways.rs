@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn users_of_accounts_make_logins_necessary_but_do_not_slip_into_the_global_account() {
+    fn users_of_accounts_make_logins_necessary_and_belong_to_their_account() {
         let key = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
         let key = nervure_core::auth::PublicKey::parse(key).unwrap();
         let account = Some("A".to_owned());
@@ -151,7 +151,9 @@ mod tests {
             let mut options = Options::default();
             (options.auth.users, options.auth.nkeys) = (users, nkeys);
             let (auth, _) = ways(&options);
-            assert!(auth.required && !auth.users.has_named() && !auth.users.has_nkeys());
+            let user = auth.users.named("a").or_else(|| auth.users.nkey(&key.to_string()));
+            assert!(auth.required && !auth.anonymous);
+            assert_eq!(user.map(|user| user.account.to_string()).as_deref(), Some("A"));
         }
     }
 

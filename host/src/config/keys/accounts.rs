@@ -209,6 +209,9 @@ impl Accounts {
 
 /// Holds imports against exports.
 pub(super) fn check_together(decoder: &mut Decoder<'_>, options: &Options) {
+    if !decoder.errors.is_empty() {
+        return;
+    }
     let Err(error) = options.build_accounts(&Shared::new(1)) else { return };
     let account = options.accounts.iter().find(|account| account.name == error.account);
     let Some(account) = account else { return };

@@ -26,7 +26,8 @@ fn export(text: &str) -> ExportOptions {
 
 /// What the first account imports by a text.
 fn import(text: &str) -> ImportOptions {
-    let text = format!("accounts {{A: {{imports: [{{{text}}}]}}, B: {{}}}}");
+    let exports = "[{stream: 'x.*'}, {service: 'x.*'}, {service: s}]";
+    let text = format!("accounts {{A: {{imports: [{{{text}}}]}}, B: {{exports: {exports}}}}}");
     let [import] = accounts(&text).swap_remove(0).imports.try_into().unwrap();
     import
 }
@@ -195,7 +196,7 @@ fn imports_are_taken() {
         ("prefix: '', to: 'y.$1', stream: %", stream(None, Some("y.$1"), false)),
         ("stream: %, share: true, allow_trace: true", stream(None, None, true)),
         ("service: %", service(None, false)),
-        ("share: true, to: y, service: %", service(Some("y"), true)),
+        ("share: true, to: 'y.*', service: %", service(Some("y.*"), true)),
         ("service: %, prefix: p, to: ''", service(None, false)),
     ] {
         let import = import(&text.replace('%', source));
@@ -219,7 +220,7 @@ fn only_what_is_not_obeyed_is_told() {
     for account in [
         "users: [{user: a, permissions: {pub: x}}], default_permissions: {sub: y}",
         "exports: [{service: x, latency: l, threshold: 1s}], limits: {max_conn: 1, max_leafs: -1}",
-        "imports: [{stream: {account: A, subject: x}, prefix: y}], mappings: {a: b}",
+        "exports: [], imports: [], mappings: {a: b}",
         "jetstream: disabled",
     ] {
         assert_eq!(told(account), Vec::<String>::new(), "{account}");
@@ -239,7 +240,10 @@ fn only_what_is_not_obeyed_is_told() {
 #[test]
 fn included_accounts_know_their_file() {
     let files = Memory::default()
-        .file("s.conf", "port: 1\naccounts {A: {}\ninclude b.conf\n}\ninclude c.conf")
+        .file(
+            "s.conf",
+            "port: 1\naccounts {A: {exports: [{stream: x}]}\ninclude b.conf\n}\ninclude c.conf",
+        )
         .file("b.conf", "B: {imports: [{stream: {account: A, subject: x}}]}")
         .file("c.conf", "Accounts: [C]");
     let all = files.load("s.conf").unwrap().options.accounts;
