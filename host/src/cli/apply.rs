@@ -60,7 +60,7 @@ impl Flags {
     /// `options` come from defaults and file. Listeners of monitoring that name no host of their
     /// own (an empty one) get the client listener's, after `-a` has had its say. `--user` and
     /// `--pass` change the single user of a file; a list of several users stands, and a token
-    /// makes them moot (observed on nats-server 2.15.1).
+    /// makes them moot (observed on nats-server 2.15.1). Users of accounts allow neither.
     ///
     /// # Errors
     /// [`CliError::Refused`] for values that cannot be acted upon.
@@ -68,7 +68,7 @@ impl Flags {
         self.apply_listeners(options)?;
         self.apply_files(options);
         self.apply_log(options);
-        self.apply_auth(options);
+        self.apply_auth(options)?;
         self.apply_tls(options)?;
         self.warn(options);
         Ok(())
@@ -182,11 +182,14 @@ impl Flags {
         }
     }
 
-    fn apply_auth(&self, options: &mut Options) {
+    fn apply_auth(&self, options: &mut Options) -> Result<(), CliError> {
         let auth = &mut options.auth;
         let password = self.pass.as_ref().map(Secret::expose);
-        let in_accounts = auth.users.iter().any(|user| user.account.is_some());
-        if auth.users.len() <= 1 && !in_accounts && (self.user.is_some() || password.is_some()) {
+        let mut accounts = auth.users.iter().map(|user| &user.account);
+        if accounts.any(Option::is_some) || auth.nkeys.iter().any(|nkey| nkey.account.is_some()) {
+            return self.check_auth_beside_accounts();
+        }
+        if auth.users.len() <= 1 && (self.user.is_some() || password.is_some()) {
             let before = auth.users.pop();
             let given = User {
                 name: self.user.clone().unwrap_or_default(),
@@ -211,6 +214,21 @@ impl Flags {
         }
         if auth.token.is_some() && self.user.is_some() && auth.users.len() == 1 {
             auth.users.clear();
+        }
+        Ok(())
+    }
+
+    /// Users of accounts bear no other way in (observed on nats-server 2.15.1, which shows their
+    /// place before the text).
+    fn check_auth_beside_accounts(&self) -> Result<(), CliError> {
+        if self.user.as_ref().is_some_and(|user| !user.is_empty()) {
+            return Err(refused("Can not have a single user/pass and accounts"));
+        }
+        match &self.auth {
+            Some(token) if !token.expose().is_empty() => {
+                Err(refused("Can not have a token and accounts"))
+            }
+            _ => Ok(()),
         }
     }
 

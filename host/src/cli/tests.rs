@@ -464,3 +464,23 @@ fn secrets_do_not_show_in_debug_output() {
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("[REDACTED]"));
 }
+
+#[test]
+fn users_of_accounts_bear_no_flag_that_names_another_way_in() {
+    let mut options = Options::default();
+    let account = Some("A".to_owned());
+    options.auth.users = vec![User { name: "a".to_owned(), account, ..User::default() }];
+    let rows: &[(&[&str], Option<&str>)] = &[
+        (&["--user", "x"], Some("Can not have a single user/pass and accounts")),
+        (&["--auth", "t", "--user", "x"], Some("Can not have a single user/pass and accounts")),
+        (&["--auth", "t"], Some("Can not have a token and accounts")),
+        (&["--pass", "y"], None),
+        (&[], None),
+    ];
+    for (line, expected) in rows {
+        let mut applied = options.clone();
+        let error = flags(line).apply(&mut applied).err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), *expected, "{line:?}");
+        assert_eq!(applied.auth.users, options.auth.users, "{line:?}");
+    }
+}

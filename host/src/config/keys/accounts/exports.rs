@@ -5,7 +5,7 @@ use std::num::{IntErrorKind, ParseIntError};
 use super::super::super::duration::parse_duration;
 use super::super::super::value::{Map, Pos, Value};
 use super::super::scalar::nanos;
-use super::super::{Block, Decoder, Entry, Key, Kind, later, now};
+use super::super::{Block, Decoder, Entry, Kind, later, now};
 use super::is_publishable;
 use crate::options::{
     AccountOptions, ExportKind, ExportOptions, LatencyOptions, Response, Sampling, ServiceOptions,
@@ -62,19 +62,17 @@ const EXPORT: Block<Draft> = Block::new(&[
             export.terms.latency = latency(decoder, entry);
         }),
     ),
-    ALLOW_TRACE,
+    later(
+        &["allow_trace"],
+        Kind::Custom(|decoder, export, entry| match entry.value() {
+            Value::Bool(on) => {
+                export.of_services.push(("allow_trace", entry.pos().clone()));
+                export.terms.allow_trace = *on;
+            }
+            _ => decoder.wrong_type(entry.node, "bool"),
+        }),
+    ),
 ]);
-
-const ALLOW_TRACE: Key<Draft> = later(
-    &["allow_trace"],
-    Kind::Custom(|decoder, export, entry| match entry.value() {
-        Value::Bool(on) => {
-            export.of_services.push(("allow_trace", entry.pos().clone()));
-            export.terms.allow_trace = *on;
-        }
-        _ => decoder.wrong_type(entry.node, "bool"),
-    }),
-);
 
 /// Reads the list.
 pub(super) fn read(decoder: &mut Decoder<'_>, out: &mut AccountOptions, entry: &Entry<'_>) {

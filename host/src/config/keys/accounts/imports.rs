@@ -75,11 +75,8 @@ pub(super) fn read(decoder: &mut Decoder<'_>, out: &mut AccountOptions, entry: &
 }
 
 fn source(decoder: &mut Decoder<'_>, import: &mut Draft, entry: &Entry<'_>, stream: bool) {
-    let names = [("service", "Service"), ("stream", "Stream")];
-    let ((what, title), (other, _)) = match stream {
-        true => (names[1], names[0]),
-        false => (names[0], names[1]),
-    };
+    let (what, title, other) =
+        if stream { ("stream", "Stream", "service") } else { ("service", "Service", "stream") };
     if import.source.as_ref().is_some_and(|(seen, _)| *seen != stream) {
         return decoder.error(entry.pos(), format!("Detected {what} but already saw a {other}"));
     }
