@@ -26,6 +26,8 @@ pub struct Settings {
     pub no_headers: bool,
     /// Protocol traces are wanted as notices.
     pub trace: Option<TraceRules>,
+    /// The name of the cluster; empty without one.
+    pub cluster: Box<str>,
     /// When [`Time::ZERO`](crate::Time::ZERO) was, since the start of 1970. Only shown.
     pub epoch: Duration,
     /// The accounts, with their mappings, imports and limits.

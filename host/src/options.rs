@@ -114,6 +114,8 @@ pub struct AuthOptions {
     pub single_user: bool,
     /// Users with keys, those of accounts included.
     pub nkeys: Vec<NkeyUser>,
+    /// There is an `authorization` block, be it empty, or a flag that makes one.
+    pub block: bool,
     /// The token, when that is the way in.
     pub token: Option<String>,
     /// The user, or key, that connections without credentials become.

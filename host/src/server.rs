@@ -331,6 +331,7 @@ fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Setti
             headers_only: options.log.trace_headers,
             max_payload: options.log.max_traced_msg_len,
         }),
+        cluster: options.cluster_name.as_deref().unwrap_or_default().into(),
         epoch,
         accounts: Arc::new(options.build_accounts(shared)?),
     })

@@ -133,7 +133,8 @@ fn s138_a_cycle_of_three_wildcards() {
     let wanted = ["cycled.b.c.a 1", "cycled.*.*.* 2", "cycled.b.> 3"];
     // Known there: a literal is translated back in the wrong order.
     if Program::under_test() == Program::Nervure {
-        check("b", &wanted, &["cycle.a.b.c"], &wanted);
+        let heard = ["cycled.b.c.a 1", "cycled.b.c.a 2", "cycled.b.c.a 3"];
+        check("b", &wanted, &["cycle.a.b.c"], &heard);
     }
     check("b", &["cycled.*.*.* 2", "> 3"], &["cycle.a.b.c"], &["cycled.b.c.a 2", "cycled.b.c.a 3"]);
 }

@@ -84,14 +84,16 @@ pub enum Reason {
     },
     /// The local name does not fit the subject.
     #[error(
-        "Error adding {kind} import {subject:?}: failed to create mapping transform for {kind} import subject from {subject:?} to {to:?}: {why}"
+        "Error adding {kind} import {subject:?}: failed to create mapping transform for {kind} import subject from {from:?} to {to:?}: {why}"
     )]
     Renaming {
         /// `stream` or `service`.
         kind: &'static str,
         /// The exporter's subject.
         subject: String,
-        /// The local name.
+        /// What a message comes as.
+        from: String,
+        /// What it goes on as.
         to: String,
         /// Why.
         why: RenamingError,
@@ -111,8 +113,8 @@ pub enum Reason {
 }
 
 impl Accounts {
-    /// The accounts that `declarations` make together; [`GLOBAL`] is there even if it is not
-    /// declared. `system` is the name of the system account.
+    /// The accounts that `declarations` make together. [`GLOBAL`] and the system account, which is
+    /// called `system`, are there even if they are not declared.
     ///
     /// # Errors
     /// At the first import or export that cannot be.
@@ -121,13 +123,18 @@ impl Accounts {
         declarations: &[Declaration],
         system: Option<&str>,
     ) -> Result<Self, AccountError> {
-        let global = Declaration { name: GLOBAL.to_owned(), ..Declaration::default() };
-        let global = (!declarations.iter().any(|it| it.name == GLOBAL)).then_some(&global);
-        let all: Vec<&Declaration> = declarations.iter().chain(global).collect();
         let builder = Builder {
             registry: &shared.accounts,
-            names: all.iter().map(|declared| (&*declared.name, *declared)).collect(),
+            names: declarations.iter().map(|declared| (&*declared.name, declared)).collect(),
         };
+        let plain = |name: &str| Declaration { name: name.to_owned(), ..Declaration::default() };
+        let undeclared: Vec<Declaration> = [Some(GLOBAL), system]
+            .into_iter()
+            .flatten()
+            .filter(|name| !builder.names.contains_key(name))
+            .map(plain)
+            .collect();
+        let all: Vec<&Declaration> = declarations.iter().chain(&undeclared).collect();
         for declared in &all {
             builder.check_exports(declared)?;
         }
@@ -156,9 +163,10 @@ impl Builder<'_> {
                 let at = (position as usize).wrapping_sub(1);
                 subject::tokens(export.subject.as_bytes()).nth(at)
             });
-            let valid = subject::kind(export.subject.as_bytes()) != Kind::Invalid
-                // It may lie outside of the subject: then nobody can import.
-                && token.flatten().is_none_or(|token| token == subject::ANY_ONE);
+            // As nats-server, which looks at the subject for the token's sake only.
+            let valid = token.is_none()
+                || subject::kind(export.subject.as_bytes()) != Kind::Invalid
+                    && token.is_none_or(|token| token == Some(subject::ANY_ONE));
             if !valid {
                 let (kind, subject) = (export.kind.name(), export.subject.clone());
                 let reason = Reason::InvalidExport { kind, subject };
@@ -180,10 +188,14 @@ impl Builder<'_> {
         };
         let mut streams = HashSet::new();
         let mut services: HashMap<(AccountId, String), &Import> = HashMap::new();
-        for (at, import) in declared.imports.iter().enumerate() {
+        // Streams first, as nats-server does.
+        let (streams_first, services_then): (Vec<_>, Vec<_>) =
+            declared.imports.iter().enumerate().partition(|(_, import)| import.is_stream());
+        for (at, import) in streams_first.into_iter().chain(services_then) {
             let failed = |reason| AccountError::of_import(declared, at, reason);
             let (subject, kind) = (import.subject.clone(), import.kind.name());
-            let Some(exporter) = self.names.get(import.account.as_str()) else {
+            let exporter = self.names.get(import.account.as_str());
+            let Some(exporter) = exporter.filter(|exporter| exporter.name != GLOBAL) else {
                 let account = import.account.clone();
                 return Err(failed(Reason::UnknownAccount { account, kind }));
             };
@@ -193,8 +205,12 @@ impl Builder<'_> {
             let to = import.local_name().map_err(failed)?;
             let renaming = Renaming::new(&subject, &to);
             let renaming = renaming.map_err(|why| {
-                let (subject, to) = (subject.clone(), to.clone());
-                failed(Reason::Renaming { kind, subject, to, why })
+                // Streams come, requests go.
+                let (from, to) = match import.kind {
+                    ImportKind::Stream { .. } => (subject.clone(), to.clone()),
+                    ImportKind::Service { .. } => (to.clone(), subject.clone()),
+                };
+                failed(Reason::Renaming { kind, subject: subject.clone(), from, to, why })
             })?;
             let exporter = self.id(&exporter.name);
             match (&import.kind, &export.kind) {
@@ -237,7 +253,8 @@ impl Declaration {
         match exports.clone().find(|export| export.subject == import.subject) {
             Some(exact) => Some(exact).filter(allows),
             None => exports.find(|export| {
-                subject::covers(export.subject.as_bytes(), import.subject.as_bytes())
+                subject::is_valid_subscribe(import.subject.as_bytes())
+                    && subject::covers(export.subject.as_bytes(), import.subject.as_bytes())
                     && allows(export)
             }),
         }
@@ -276,6 +293,10 @@ impl ImportKind {
 }
 
 impl Import {
+    fn is_stream(&self) -> bool {
+        matches!(self.kind, ImportKind::Stream { .. })
+    }
+
     /// The local name, with its placeholders.
     fn local_name(&self) -> Result<String, Reason> {
         let (prefix, to) = match &self.kind {

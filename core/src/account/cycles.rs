@@ -53,14 +53,14 @@ fn comes_back(
     let mut seen = HashSet::new();
     let mut open = vec![(exporter, renaming.exporter())];
     while let Some((account, subject)) = open.pop() {
-        if account == importer {
-            return true;
-        }
         if !seen.insert((account, subject)) {
             continue;
         }
         for (exporter, renaming) in imports.get(&account).into_iter().flatten() {
             if collide(renaming.local().as_bytes(), subject.as_bytes()) {
+                if *exporter == importer {
+                    return true;
+                }
                 open.push((*exporter, renaming.exporter()));
             }
         }

@@ -9,16 +9,23 @@ use crate::subject::{self, ANY_ONE, ANY_REST};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenamingError {
     /// A placeholder names a wildcard that is not there.
-    #[error("invalid mapping destination: wildcard index out of range in {0}")]
-    NoSuchWildcard(String),
+    #[error("invalid mapping destination: wildcard index out of range in {0}: [{1}]")]
+    NoSuchWildcard(String, usize),
     /// The local name leaves wildcards out.
     #[error("invalid mapping destination: not using all of the token wildcard(s) in {0}")]
     Unused(String),
-    /// Something else than wildcards is asked for, or only one side ends in `>`.
+    /// Something else than wildcards is asked for.
     #[error(
-        "invalid mapping destination: {0} may only use the wildcards of the subject, each once"
+        "invalid mapping destination: the only mapping function allowed for import transforms is \
+         {{{{Wildcard()}}}} in {0}"
     )]
-    Unfit(String),
+    Function(String),
+    /// A wildcard is used twice.
+    #[error("invalid mapping destination: a wildcard is used twice in {0}")]
+    Twice(String),
+    /// One of the names is no subject, or only one of them ends in `>`.
+    #[error("invalid subject")]
+    Subject,
 }
 
 /// What to call a subject of the exporter here, and the other way round.
@@ -48,31 +55,33 @@ impl Renaming {
             };
             match number {
                 None if token.starts_with("{{") => {
-                    return Err(RenamingError::Unfit(to.to_owned()));
+                    return Err(RenamingError::Function(token.to_owned()));
                 }
                 None => local.push(token),
                 Some(number) if (1..=wildcards).contains(&number) => {
                     if order.contains(&number) {
-                        return Err(RenamingError::Unfit(to.to_owned()));
+                        return Err(RenamingError::Twice(to.to_owned()));
                     }
                     order.push(number);
                     local.push("*");
                 }
-                Some(_) => return Err(RenamingError::NoSuchWildcard(to.to_owned())),
+                Some(number) => {
+                    return Err(RenamingError::NoSuchWildcard(token.to_owned(), number));
+                }
             }
         }
         if order.len() < wildcards {
             return Err(RenamingError::Unused(to.to_owned()));
         }
         if ends(exporter) != ends(to) {
-            return Err(RenamingError::Unfit(to.to_owned()));
+            return Err(RenamingError::Subject);
         }
         let local = local.join(".");
         if local == exporter && order.is_sorted() {
             let (exporter, local) = (exporter.into(), local.into());
             return Ok(Self { exporter, local, here: None, back: None });
         }
-        let unfit = |_| RenamingError::Unfit(to.to_owned());
+        let unfit = |_| RenamingError::Subject;
         let mut numbers = order.iter();
         let here = with_placeholders(&local, || numbers.next().copied());
         let mut place = 0;

@@ -71,6 +71,14 @@ impl Liveness {
         self.unanswered = 0;
     }
 
+    /// The first PING after CONNECT: what has come and gone since `opened` is taken for a round
+    /// trip before there is a better measure (observed on nats-server 2.15.1).
+    pub(crate) fn greeted(&mut self, opened: Time, now: Time) {
+        if self.rtt.is_zero() {
+            self.rtt = now.since(opened);
+        }
+    }
+
     /// How long the last answer to a ping took; zero before there is one.
     pub(crate) fn rtt(&self) -> Duration {
         self.rtt

@@ -191,8 +191,10 @@ pub(crate) struct Link {
     pub(crate) member: bool,
     /// When its credentials end, or its account's.
     pub(crate) expires: Option<(Time, Expiring)>,
-    /// Bytes of a payload that its account allows.
+    /// Bytes of a payload that its account and its user allow.
     pub(crate) max_payload: usize,
+    /// Subscriptions that they allow.
+    pub(crate) max_subscriptions: usize,
     /// In the list of links to flush.
     pub(crate) dirty: bool,
     /// Since when the peer takes nothing of what waits for it.
@@ -246,6 +248,7 @@ impl Link {
             member: false,
             expires: None,
             max_payload: usize::MAX,
+            max_subscriptions: usize::MAX,
             dirty: false,
             blocked_since: None,
             waiting: Vec::new(),
@@ -311,11 +314,21 @@ impl Link {
         settings.limits.max_payload.min(self.max_payload)
     }
 
+    /// Subscriptions that it may have.
+    pub(crate) fn max_subscriptions(&self, settings: &Settings) -> usize {
+        match settings.limits.max_subscriptions {
+            0 => self.max_subscriptions,
+            of_server => of_server.min(self.max_subscriptions),
+        }
+    }
+
     /// Takes over what holds for its account and its user. `epoch` is when time began.
     pub(crate) fn obey(&mut self, rules: &Rules, epoch: Duration) {
         self.flags.mapped = rules.mappings.is_some();
         let payload = [rules.limits.payload, self.identity.limits().payload];
         self.max_payload = payload.into_iter().flatten().min().unwrap_or(usize::MAX);
+        let subscriptions = [rules.limits.subscriptions, self.identity.limits().subscriptions];
+        self.max_subscriptions = subscriptions.into_iter().flatten().min().unwrap_or(usize::MAX);
         let user = match &self.identity {
             Identity::User(user) => user.expires.map(|at| (at, Expiring::User)),
             Identity::Anonymous | Identity::Token(_) => None,

@@ -67,6 +67,8 @@ pub(crate) struct Delivery<'a> {
     headers: bool,
     /// A large body, stored once for all receivers.
     shared: Option<Bytes>,
+    /// Subscriptions of other accounts do not get it.
+    inside: bool,
     now: Time,
     hasher: &'a FixedState,
     tracer: Option<Box<Tracer<'a>>>,
@@ -105,10 +107,16 @@ impl<'a> Delivery<'a> {
             body,
             headers: message.header_len > 0,
             shared: None,
+            inside: false,
             now,
             hasher,
             tracer,
         }
+    }
+
+    /// Has subscriptions of other accounts not get the message.
+    pub(crate) fn keep_inside(&mut self) {
+        self.inside = true;
     }
 
     /// Gives the message to one subscription; returns whether it took it.
@@ -120,6 +128,9 @@ impl<'a> Delivery<'a> {
     /// Gives the message to a subscription of another account, under the name that it has there.
     #[cold]
     fn hand_over_imported(&mut self, id: SubId) -> bool {
+        if self.inside {
+            return false;
+        }
         let Some(imported) = self.subs.imported(id) else { return false };
         let parent = imported.parent;
         let Some(transform) = imported.import.renaming.here().cloned() else {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::Way;
 use crate::account::AccountId;
 use crate::id::{LinkId, ShardId, SubId};
 use crate::limits::SHARED_PAYLOAD;
@@ -43,6 +44,7 @@ enum Item {
 struct Header {
     from: Origin,
     account: AccountId,
+    crossed: bool,
     handovers: u16,
     plain: bool,
     picks: u32,
@@ -79,6 +81,8 @@ pub(crate) struct Routed<'b> {
     pub(crate) from: Origin,
     /// The account that it is published in.
     pub(crate) account: AccountId,
+    /// It comes from another account.
+    pub(crate) crossed: bool,
     pub(crate) handovers: u16,
     /// The target's plain subscriptions are to get it.
     pub(crate) plain: bool,
@@ -98,7 +102,7 @@ impl Batch {
     /// Adds a message, unless nobody there is to get it. Returns whether it was added.
     pub(crate) fn push<'p>(
         &mut self,
-        (from, account): (Origin, AccountId),
+        way: Way,
         handovers: u16,
         plain: bool,
         picks: impl Iterator<Item = Pick<'p>>,
@@ -119,8 +123,9 @@ impl Batch {
             self.shared += bytes.len();
         }
         self.items.push(Item::Message(Header {
-            from,
-            account,
+            from: way.from,
+            account: way.account,
+            crossed: way.crossed,
             handovers,
             plain,
             picks,
@@ -204,6 +209,7 @@ impl Batch {
                 Envelope::Message(Routed {
                     from: header.from,
                     account: header.account,
+                    crossed: header.crossed,
                     handovers: header.handovers,
                     plain: header.plain,
                     picks: chosen,
@@ -224,6 +230,11 @@ fn cut<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
 }
 
 impl<'b> Routed<'b> {
+    /// How it came to the router.
+    pub(super) fn way(&self, deaf: u32) -> Way {
+        Way { account: self.account, from: self.from, deaf, crossed: self.crossed }
+    }
+
     pub(crate) fn message(&self) -> Publish<'b> {
         let header = self.header;
         let verb = if header.header_size.is_some() { 5 } else { 4 };

@@ -31,7 +31,7 @@ impl Shard {
     pub(crate) fn publish(&mut self, sender: Sender, message: &Publish<'_>) {
         let publisher = sender.link;
         let deaf = if sender.flags.echo { NOBODY } else { publisher.slot };
-        let way = Way { account: sender.account, from: (self.id, publisher), deaf };
+        let way = Way { account: sender.account, from: (self.id, publisher), deaf, crossed: false };
         if self.route(way, message, None) == 0
             && let Some(reply) = message.reply
         {
@@ -50,6 +50,9 @@ impl Shard {
         let own = self.id;
         let Some(found) = self.find(way.account, message, way.deaf) else { return 0 };
         let Match { plan, mut delivery, outboxes, picks, rng } = found;
+        if way.crossed {
+            delivery.keep_inside();
+        }
         if plan.is_empty() {
             return 0;
         }
@@ -71,7 +74,7 @@ impl Shard {
             let picks = picks.filter_map(|&(sub, place)| {
                 plan.queues.get(place).map(|group| Pick { sub, group: &group.name })
             });
-            taken += usize::from(outbox.push((way.from, way.account), 0, plain, picks, message));
+            taken += usize::from(outbox.push(way, 0, plain, picks, message));
         }
         if plan.responses || plan.services.is_some() {
             let (services, responses) = (plan.services.clone(), plan.responses);
@@ -170,6 +173,9 @@ impl Shard {
         self.behold(routed.account);
         let Some(found) = self.find(routed.account, message, deaf) else { return false };
         let Match { plan, mut delivery, outboxes, rng, .. } = found;
+        if routed.crossed {
+            delivery.keep_inside();
+        }
         if routed.plain {
             delivery.hand_over_all(&plan.local);
         }
@@ -191,18 +197,11 @@ impl Shard {
                 && let Some(outbox) = outboxes.get_mut(usize::from(sub.shard.0))
             {
                 let again = std::iter::once(Pick { sub, group: &group.name });
-                outbox.push(
-                    (routed.from, routed.account),
-                    routed.handovers + 1,
-                    false,
-                    again,
-                    message,
-                );
+                outbox.push(routed.way(NOBODY), routed.handovers + 1, false, again, message);
             }
         }
         if routed.plain && plan.responses {
-            let way = Way { account: routed.account, from: routed.from, deaf: NOBODY };
-            self.cross(way, None, true, message, None);
+            self.cross(routed.way(NOBODY), None, true, message, None);
         }
         let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
         self.apply_effects(None);
@@ -261,6 +260,8 @@ struct Way {
     from: Origin,
     /// The slot of a publisher that is not to hear itself, or [`NOBODY`].
     deaf: u32,
+    /// It comes from another account, and is no stream for a third one.
+    crossed: bool,
 }
 
 /// The parts of a shard that one message's routing uses side by side.

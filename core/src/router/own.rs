@@ -96,7 +96,12 @@ impl Shard {
             body: Body::Slice(&body),
             verbatim: None,
         };
-        let way = Way { account: message.account, from: (self.id, NO_LINK), deaf: NOBODY };
+        let way = Way {
+            account: message.account,
+            from: (self.id, NO_LINK),
+            deaf: NOBODY,
+            crossed: false,
+        };
         self.route_on(way, &publish, None) > 0
     }
 

@@ -78,20 +78,15 @@ impl RequestInfo {
         import: &ServiceImport,
         settings: &Settings,
     ) -> Self {
-        let to_system = settings.accounts.system() == Some(import.exporter);
-        let server = &link.endpoint.info;
         let mut info = Self {
             account: account.clone(),
             rtt: u64::try_from(link.liveness.rtt().as_nanos()).unwrap_or(u64::MAX),
             ..Self::default()
         };
-        if import.share || to_system {
-            info.server = server.server_name.as_str().into();
-            info.cluster = server.cluster.as_str().into();
-        }
         if import.share {
             info.share(link, settings);
         }
+        info.name_server(link, import, settings);
         info
     }
 
@@ -118,8 +113,25 @@ impl RequestInfo {
     }
 
     /// The same requester, whose request goes on from `account`.
-    pub(super) fn through(&self, account: &Arc<str>) -> Self {
-        Self { through: Some(account.clone()), ..self.clone() }
+    pub(super) fn through(
+        &self,
+        link: &Link,
+        account: &Arc<str>,
+        import: &ServiceImport,
+        settings: &Settings,
+    ) -> Self {
+        let mut info = Self { through: Some(account.clone()), ..self.clone() };
+        info.name_server(link, import, settings);
+        info
+    }
+
+    /// The server is told to who is told everything, and to the system account.
+    fn name_server(&mut self, link: &Link, import: &ServiceImport, settings: &Settings) {
+        let told = import.share || !self.kind.is_empty();
+        if told || settings.accounts.system() == Some(import.exporter) {
+            self.server = link.endpoint.info.server_name.as_str().into();
+            self.cluster = settings.cluster.clone();
+        }
     }
 
     /// Writes a header block with what is in `block` and this, in place of what a client may have

@@ -151,14 +151,15 @@ impl Shard {
         };
         // An import that the configuration in force here does not know (any more).
         let Some(import) = rules.service(number).cloned() else { return 0 };
+        let link = self.links.at(way.from.1.slot).filter(|link| link.id == way.from.1);
+        let Some(link) = link.filter(|_| way.from.0 == self.id) else { return 0 };
         let next = match request {
             Some(Request { hops: MAX_HOPS, .. }) => return 0,
-            Some(request) => {
-                Request { info: request.info.through(&rules.name), hops: request.hops + 1 }
+            Some(Request { info, hops }) => {
+                let info = info.through(link, &rules.name, &import, &self.settings);
+                Request { info, hops: hops + 1 }
             }
             None => {
-                let link = self.links.at(way.from.1.slot).filter(|link| link.id == way.from.1);
-                let Some(link) = link.filter(|_| way.from.0 == self.id) else { return 0 };
                 let info = RequestInfo::new(link, &rules.name, &import, &self.settings);
                 Request { info, hops: 1 }
             }
@@ -183,7 +184,7 @@ impl Shard {
             body: Body::Slice(&body),
             verbatim: None,
         };
-        let there = Way { account: import.exporter, deaf: NOBODY, ..way };
+        let there = Way { account: import.exporter, deaf: NOBODY, crossed: true, ..way };
         let taken = self.route_on(there, &message, Some(&next));
         if taken == 0
             && let Some(token) = waiting
@@ -263,15 +264,26 @@ impl Shard {
             ResponseKind::Singleton => true,
             ResponseKind::Stream => message.body.as_slice().is_empty(),
         };
-        let wanted = waiting.wanted.clone();
+        let (wanted, threshold) = (waiting.wanted.clone(), waiting.threshold);
         if last {
             self.responses.waiting.remove(&token);
         }
         match wanted {
             Wanted::Own(number) => self.answered(number, message),
             Wanted::In(account, reply) => {
-                let there = Way { account, deaf: NOBODY, ..way };
-                let response = Publish { subject: &reply, verbatim: None, ..message.clone() };
+                // A response may want one itself.
+                let again = message.reply.and_then(|reply| {
+                    let wanted = Wanted::In(way.account, reply.into());
+                    self.expect(account, wanted, ResponseKind::Singleton, threshold)
+                });
+                let again = again.map(|token| self.reply_subject(account, token));
+                let there = Way { account, deaf: NOBODY, crossed: true, ..way };
+                let response = Publish {
+                    subject: &reply,
+                    reply: again.as_deref(),
+                    verbatim: None,
+                    ..message.clone()
+                };
                 if self.route_on(there, &response, None) == 0 {
                     self.responses.waiting.remove(&token);
                 }

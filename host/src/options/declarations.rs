@@ -17,17 +17,13 @@ impl Options {
     /// # Errors
     /// When imports and exports do not fit together.
     pub(crate) fn build_accounts(&self, shared: &Shared) -> Result<Accounts, AccountError> {
-        let plain = |name: &str| Declaration { name: name.to_owned(), ..Declaration::default() };
-        let mut all =
-            vec![Declaration { mappings: mappings(&self.mappings, self), ..plain(GLOBAL) }];
+        let mut all = vec![Declaration {
+            name: GLOBAL.to_owned(),
+            mappings: mappings(&self.mappings, self),
+            ..Declaration::default()
+        }];
         all.extend(self.accounts.iter().map(|account| declaration(account, self)));
-        let system = self.system_account_name();
-        if let Some(name) = system
-            && !all.iter().any(|declared| declared.name == name)
-        {
-            all.push(plain(name));
-        }
-        Accounts::build(shared, &all, system)
+        Accounts::build(shared, &all, self.system_account_name())
     }
 
     /// The name of the system account (reference security 7.2).
@@ -46,8 +42,7 @@ impl Options {
         system.is_some()
             && self.accounts.iter().all(|account| Some(&*account.name) == system)
             && auth.no_auth_user.is_none()
-            && auth.token.is_none()
-            && !auth.fail_closed
+            && !auth.block
             && auth.users.iter().all(|user| of_system(&user.account))
             && auth.nkeys.iter().all(|nkey| of_system(&nkey.account))
     }

@@ -3,9 +3,10 @@
 use core::hash::BuildHasher as _;
 
 use crate::auth::link_permissions::LinkPermissions;
+use crate::link::client::ops::Flow;
 use crate::notice::Way;
+use crate::reason::CloseReason;
 use crate::shard::Shard;
-use crate::shard::accounts::View;
 use crate::subject;
 use crate::wire::encode;
 
@@ -29,20 +30,10 @@ impl Shard {
         if limits.max_sub_tokens > 0 && subject::token_count(subject) > limits.max_sub_tokens {
             return self.too_many_tokens(slot, subject, sid);
         }
-        let own = link.identity.limits().subscriptions;
-        if (limits.max_subscriptions > 0 && live >= limits.max_subscriptions)
-            || own.is_some_and(|own| live >= own)
-        {
+        if live >= link.max_subscriptions(&self.settings) {
             return self.send_err(slot, "maximum subscriptions exceeded");
         }
         let account = link.account;
-        let full = |view: &View| {
-            let limit = view.rules.limits.subscriptions;
-            limit.is_some_and(|limit| view.account.subscriptions() >= limit as u64)
-        };
-        if self.views.get(account).is_none_or(full) {
-            return self.send_err(slot, "maximum subscriptions exceeded");
-        }
         if self.find_sid(slot, sid).is_none() {
             if !subject::is_valid_subscribe(subject) {
                 return self.send_error(slot, "Invalid Subject");
@@ -66,6 +57,20 @@ impl Shard {
         if verbose {
             self.send_word(slot, encode::OK);
         }
+    }
+
+    /// Whether a link has more subscriptions than its account and its user allow, or may not have
+    /// any.
+    pub(crate) fn has_too_many_subscriptions(&self, slot: u32) -> bool {
+        self.links.at(slot).is_some_and(|link| {
+            link.max_subscriptions == 0 || link.sids.len() > link.max_subscriptions
+        })
+    }
+
+    /// Ends a link that has too many.
+    pub(crate) fn refuse_subscriptions(&mut self, slot: u32) -> Flow {
+        let reason = CloseReason::MaxSubscriptionsExceeded;
+        self.refuse(slot, reason, "maximum subscriptions exceeded")
     }
 
     /// UNSUB: now, or after `max` deliveries counted from the SUB.

@@ -141,7 +141,7 @@ impl Shard {
     #[inline(always)]
     fn publish_permitted(&mut self, sender: Sender, publish: &Publish<'_>) {
         let slot = sender.link.slot;
-        if is_reserved_subject(publish.subject)
+        if (is_reserved_subject(publish.subject) && !self.is_free(sender, publish.subject))
             || (sender.restricted && !self.may_publish(slot, publish.subject))
         {
             self.publish_violation(slot, publish.subject);
@@ -160,6 +160,12 @@ impl Shard {
         self.publish(sender, publish);
     }
 
+    /// Whether a subject of servers is open to a client all the same: it is in the system account.
+    #[cold]
+    fn is_free(&self, sender: Sender, subject: &[u8]) -> bool {
+        subject.starts_with(b"$NRG.") && self.settings.accounts.system() == Some(sender.account)
+    }
+
     /// Tells a client what it did wrong, and goes on.
     pub(crate) fn send_err(&mut self, slot: u32, text: &str) {
         self.send_error(slot, text);
@@ -172,6 +178,7 @@ impl Shard {
         let Some(link) = self.links.at_mut(slot) else { return };
         if link.flags.connected && !link.flags.first_pong {
             link.flags.first_pong = true;
+            link.liveness.greeted(link.opened, self.now);
             if link.flags.async_info {
                 self.send_connect_info(slot);
             }
@@ -193,8 +200,7 @@ fn is_trace_only(header: &[u8]) -> bool {
     wanted && headers::get(header, b"Nats-Trace-Dest").is_some()
 }
 
-/// Subjects that only servers may publish to (client-protocol.md 3.3; there is no system account
-/// yet that `$NRG.` would be open to).
+/// Subjects that only servers may publish to (client-protocol.md 3.3).
 #[inline]
 fn is_reserved_subject(subject: &[u8]) -> bool {
     match subject.first() {

@@ -214,7 +214,8 @@ pub(super) fn check_together(decoder: &mut Decoder<'_>, options: &Options) {
     }
     let Err(error) = options.build_accounts(&Shared::new(1)) else { return };
     let account = options.accounts.iter().find(|account| account.name == error.account);
-    let Some(account) = account else { return };
-    let import = error.import.and_then(|at| account.imports.get(at));
-    decoder.error(import.map_or(&account.pos, |import| &import.pos), error.to_string());
+    if let Some(account) = account {
+        // Where nats-server reports it.
+        decoder.error(&account.pos, error.to_string());
+    }
 }

@@ -37,6 +37,7 @@ pub(super) struct Draft {
     http_port: i64,
     https_port: i64,
     authorization: Authorization,
+    authorization_block: bool,
     no_auth_user: String,
     accounts: Accounts,
     websocket: Option<websocket::Draft>,
@@ -464,6 +465,7 @@ fn authorization(decoder: &mut Decoder<'_>, out: &mut Draft, entry: &Entry<'_>) 
         out.accounts.conflict = Some("Can not have a single user/pass and accounts");
     }
     out.authorization = found;
+    out.authorization_block = true;
 }
 
 impl Draft {
@@ -491,6 +493,7 @@ impl Draft {
             options.limits.max_payload = options.limits.max_pending;
         }
         options.auth = self.authorization.options().unwrap_or_default();
+        options.auth.block = self.authorization_block;
         options.auth.fail_closed |= self.trusted;
         options.auth.users.extend(self.accounts.users.named);
         options.auth.nkeys.extend(self.accounts.users.nkeys);
