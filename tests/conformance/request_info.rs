@@ -164,6 +164,23 @@ fn s149_the_long_form_leaves_out_what_is_not_known() {
 }
 
 #[test]
+fn s149_the_long_form_of_a_websocket() {
+    let config = "websocket { listen: \"127.0.0.1:-1\", no_tls: true }\n\
+        accounts { A { users: [{ user: a, password: p }], exports: [{ service: s }] }\n\
+        B { users: [{ user: b, password: p }]\n\
+        imports: [{ service: { account: A, subject: s }, share: true }] } }\n";
+    let server = Launch::new().config(config).start();
+    let mut exporter = join(&server, "a", subscribe(&["s 1"]));
+    let line = server.expect_log("Listening for websocket clients on");
+    let port = line.rsplit_once(':').and_then(|(_, port)| port.trim().parse().ok());
+    let mut importer = harness::websocket::connect(port.expect("a port"), "");
+    importer.hello(&user("b"));
+    importer.send(publish(&["s"])).expect_open();
+    let info = told(&mut exporter);
+    assert!(info.ends_with(r#""kind":"Client","client_type":"websocket"}"#), "{info}");
+}
+
+#[test]
 fn s149_the_round_trip_is_known_after_the_first_ping() {
     let server = SERVICES.lock();
     let mut exporter = join(&server, "a", subscribe(&["short 1"]));
