@@ -13,8 +13,8 @@ accounts {
     users: [
       { user: free, password: p }
       { user: lists, password: p, permissions: {
-          publish: ["$SYS.REQ.USER.INFO", "x"]
-          subscribe: { allow: ["_INBOX.>", "y q"], deny: "_INBOX.no" }
+          publish: "$SYS.REQ.USER.INFO"
+          subscribe: { allow: "_INBOX.>", deny: "_INBOX.* q" }
           allow_responses: { max: 3, ttl: "5s" } } }
       { user: barred, password: p, permissions: { publish: x } }
     ]
@@ -45,8 +45,8 @@ fn s160_a_user_asks_who_he_is() {
     assert_eq!(info("free"), json!({ "user": "free", "account": "A", "account_name": "A" }));
     assert_eq!(info("global"), json!({ "user": "global", "account": "$G", "account_name": "$G" }));
     let permissions = json!({
-        "publish": { "allow": ["$SYS.REQ.USER.INFO", "x"] },
-        "subscribe": { "allow": ["_INBOX.>", "y q"], "deny": ["_INBOX.no"] },
+        "publish": { "allow": ["$SYS.REQ.USER.INFO"] },
+        "subscribe": { "allow": ["_INBOX.>"], "deny": ["_INBOX.* q"] },
         "responses": { "max": 3, "ttl": 5_000_000_000_u64 },
     });
     let expected =
