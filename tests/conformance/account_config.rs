@@ -7,12 +7,20 @@ use harness::{Launch, Program};
 fn refused(config: &str, text: &str) {
     let ended = Launch::bare().flags(["-t"]).config(format!("{config}\n")).run();
     assert_eq!(ended.code, Some(1), "{config}: {ended:?}");
-    let expected = format!("server.conf:{text}\n");
-    assert!(
-        ended.stderr.contains(&expected),
-        "{config}\n expected {expected}\n got {}",
-        ended.stderr
-    );
+    let said = says(&ended.stderr, text);
+    assert!(said, "{config}\n expected {text}\n got {}", ended.stderr);
+}
+
+/// Whether this error is reported with its place. Where nats-server knows no better than the
+/// beginning of the block, any place will do.
+fn says(stderr: &str, text: &str) -> bool {
+    stderr.lines().any(|line| {
+        let Some((_, said)) = line.split_once("server.conf:") else { return false };
+        match (text.strip_prefix("1:0: "), said.split_once(": ")) {
+            (Some(text), Some((_, said))) => said == text,
+            _ => said == text,
+        }
+    })
 }
 
 fn accepted(config: &str) {
@@ -279,7 +287,7 @@ fn s135_what_is_found_first_is_said() {
     for (config, texts) in rows {
         let ended = Launch::bare().flags(["-t"]).config(&*config).run();
         assert_eq!(ended.code, Some(1), "{config}: {ended:?}");
-        let found = texts.iter().any(|text| ended.stderr.contains(&format!("server.conf:{text}")));
+        let found = texts.iter().any(|text| says(&ended.stderr, text));
         assert!(found, "{config}\n expected one of {texts:#?}\n got {}", ended.stderr);
     }
 }
@@ -331,7 +339,7 @@ fn s135_a_circle_under_other_names() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     // Which of the two is found first is not defined.
     let found = ["x", "y"].iter().any(|subject| {
-        ended.stderr.contains(&import_error("service", subject, "import forms a cycle"))
+        says(&ended.stderr, &import_error("service", subject, "import forms a cycle"))
     });
     assert!(found, "{ended:?}");
 }
@@ -371,13 +379,13 @@ fn s135_nothing_of_it_starts_or_is_reloaded() {
     let ended = Launch::new().config(&*wrong).run();
     let text = import_error("stream", "x", STREAM_NOT_AUTHORIZED);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(&text), "{ended:?}");
+    assert!(says(&ended.stderr, &text), "{ended:?}");
 
     let server = Launch::new().config("accounts { A {} }\n").start();
     let mut session = server.client("");
     std::fs::write(server.directory().join("server.conf"), wrong).expect("a file can be written");
     server.signal(libc::SIGHUP);
-    server.expect_log(&text);
+    server.expect_log("Error adding stream import \"x\": stream import not authorized");
     session.expect_open();
     server.client("").expect_open();
 }

@@ -299,6 +299,45 @@ fn c095_s007_the_limit_of_the_server_holds_for_every_account() {
     }
 }
 
+#[test]
+fn s134_a_reload_may_lower_the_limits() {
+    let config = |limits: &str| {
+        format!(
+            "accounts {{ A {{ users: [{{ user: a, password: p }}], limits {{ {limits} }} }} }}\n"
+        )
+    };
+    let server = Launch::new().config(config("")).start();
+    let mut many = join(&server, "a", subscribe(&["x 1", "y 2", "z 3"]));
+    let mut few = join(&server, "a", subscribe(&["x 1"]));
+    server.reload(&config("max_subs: 2"));
+    many.expect(TOO_MANY_SUBSCRIPTIONS).expect_closed();
+    few.expect_open();
+    few.send(subscribe(&["y 2", "z 3"])).expect(TOO_MANY_SUBSCRIPTIONS).expect_open();
+    server.reload(&config("max_payload: 5"));
+    few.send("PUB x 6\r\n123456\r\n").expect(PAYLOAD_TOO_LONG).expect_closed();
+    let mut three = [(); 3].map(|()| join(&server, "a", ""));
+    server.reload(&config("max_connections: 2"));
+    let mut refused = 0;
+    for session in &mut three {
+        session.send("PING\r\n");
+        if session.read_line_answering() != b"PONG" {
+            refused += 1;
+            session.expect_closed();
+        }
+    }
+    assert_eq!(refused, 1);
+}
+
+#[test]
+fn violations_name_the_account() {
+    let config =
+        "accounts { A { users: [{ user: a, password: p, permissions: { publish: x } }] } }\n";
+    let server = Launch::new().config(config).start();
+    join(&server, "a", subscribe(&["x 1"])).send(publish(&["y"])).expect(refused_publish("y"));
+    let line = server.expect_log("Publish Violation - Subject \"y\"");
+    assert!(line.contains("[ERR] ") && line.contains(" - \"A/user:a\" - "), "{line}");
+}
+
 /// An account of the system with a user, and nothing else but `more`.
 fn system_only(more: &str) -> String {
     format!(

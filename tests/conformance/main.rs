@@ -43,6 +43,7 @@ mod service_replies;
 mod slow;
 mod stream_imports;
 mod subscribe;
+mod system_services;
 mod table;
 mod tls;
 mod unsubscribe;

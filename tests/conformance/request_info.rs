@@ -11,7 +11,6 @@ const SHORT: &str = r#"Nats-Request-Info: {"acc":"B"}"#;
 static SERVICES: Shared = Shared::new(
     r#"
 server_name: S1
-cluster { name: C1, listen: "127.0.0.1:-1" }
 accounts {
   A {
     users: [{ user: a, password: p }]
@@ -145,7 +144,7 @@ fn s149_the_long_form() {
     importer.hello(&format!("{},{members}", user("b")));
     importer.send(publish(&["shared in.1"])).expect_open();
     let expected = format!(
-        r#"{{"host":"127.0.0.1","id":{id},"acc":"B","user":"b","name":"the \"name\"","lang":"rust","ver":"1.2","server":"S1","cluster":"C1","kind":"Client","client_type":"nats"}}"#
+        r#"{{"host":"127.0.0.1","id":{id},"acc":"B","user":"b","name":"the \"name\"","lang":"rust","ver":"1.2","server":"S1","kind":"Client","client_type":"nats"}}"#
     );
     assert_eq!(without_times(&told(&mut exporter)), expected);
 }
@@ -158,9 +157,39 @@ fn s149_the_long_form_leaves_out_what_is_not_known() {
     let id = importer.info()["client_id"].clone();
     importer.send(publish(&["shared"])).expect_open();
     let expected = format!(
-        r#"{{"host":"127.0.0.1","id":{id},"acc":"B","user":"b","server":"S1","cluster":"C1","kind":"Client","client_type":"nats"}}"#
+        r#"{{"host":"127.0.0.1","id":{id},"acc":"B","user":"b","server":"S1","kind":"Client","client_type":"nats"}}"#
     );
     assert_eq!(without_times(&told(&mut exporter)), expected);
+}
+
+#[test]
+fn s149_the_long_form_of_a_websocket() {
+    let config = "websocket { listen: \"127.0.0.1:-1\", no_tls: true }\n\
+        accounts { A { users: [{ user: a, password: p }], exports: [{ service: s }] }\n\
+        B { users: [{ user: b, password: p }]\n\
+        imports: [{ service: { account: A, subject: s }, share: true }] } }\n";
+    let server = Launch::new().config(config).start();
+    let mut exporter = join(&server, "a", subscribe(&["s 1"]));
+    let line = server.expect_log("Listening for websocket clients on");
+    let port = line.rsplit_once(':').and_then(|(_, port)| port.trim().parse().ok());
+    let mut importer = harness::websocket::connect(port.expect("a port"), "");
+    importer.hello(&user("b"));
+    importer.send(publish(&["s"])).expect_open();
+    let info = told(&mut exporter);
+    assert!(info.ends_with(r#""kind":"Client","client_type":"websocket"}"#), "{info}");
+}
+
+#[test]
+fn s149_the_cluster_is_named() {
+    let config = "server_name: S1\ncluster { name: C1, listen: \"127.0.0.1:-1\" }\n\
+        accounts { A { users: [{ user: a, password: p }], exports: [{ service: s }] }\n\
+        B { users: [{ user: b, password: p }]\n\
+        imports: [{ service: { account: A, subject: s }, share: true }] } }\n";
+    let server = Launch::new().config(config).start();
+    let mut exporter = join(&server, "a", subscribe(&["s 1"]));
+    join(&server, "b", publish(&["s"])).finish();
+    let info = told(&mut exporter);
+    assert!(info.contains(r#""server":"S1","cluster":"C1","kind":"Client""#), "{info}");
 }
 
 #[test]
@@ -181,7 +210,7 @@ fn s149_the_system_account_is_told_the_server() {
     let id = importer.info()["client_id"].clone();
     importer.send(publish(&["system.short", "system.shared"])).expect_open();
     let info = plain_request(&told(&mut exporter));
-    assert_eq!(info, r#"{"acc":"B","server":"S1","cluster":"C1"}"#);
+    assert_eq!(info, r#"{"acc":"B","server":"S1"}"#);
     assert!(without_times(&told(&mut exporter)).contains(&format!(r#""id":{id},"acc":"B""#)));
 }
 
@@ -201,7 +230,7 @@ fn s151_the_account_in_between_is_named() {
     assert_eq!(plain_request(&info), r#"{"acc":"C","svc":"B"}"#);
     // The account in between shares what is its own: where it is.
     let (info, _) = through_b(&server, "chain.second");
-    assert_eq!(plain_request(&info), r#"{"acc":"C","svc":"B","server":"S1","cluster":"C1"}"#);
+    assert_eq!(plain_request(&info), r#"{"acc":"C","svc":"B","server":"S1"}"#);
 }
 
 #[test]
@@ -209,7 +238,7 @@ fn s151_the_first_import_decides_what_is_shared() {
     let server = SERVICES.lock();
     let (info, id) = through_b(&server, "chain.first");
     let expected = format!(
-        r#"{{"host":"127.0.0.1","id":{id},"acc":"C","svc":"B","user":"c","server":"S1","cluster":"C1","kind":"Client","client_type":"nats"}}"#
+        r#"{{"host":"127.0.0.1","id":{id},"acc":"C","svc":"B","user":"c","server":"S1","kind":"Client","client_type":"nats"}}"#
     );
     assert_eq!(without_times(&info), expected);
 }

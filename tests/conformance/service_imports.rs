@@ -478,6 +478,21 @@ fn s144_a_thousand_requests_of_many_clients() {
 }
 
 #[test]
+fn s143_an_account_may_import_from_itself() {
+    let config = "accounts { A { users: [{ user: a, password: p }]\n\
+        exports: [{ service: svc }, { stream: news }]\n\
+        imports: [{ service: { account: A, subject: svc }, to: other }\n\
+        { stream: { account: A, subject: news }, to: olds }] } }\n";
+    let server = Launch::new().config(config).start();
+    let mut exporter = join(&server, "a", subscribe(&["svc 1"]));
+    let mut importer = join(&server, "a", subscribe(&["in 1", "olds 2"]));
+    let reply = ask(&mut importer, &mut exporter, "other in");
+    assert!(reply.starts_with("_R_."), "{reply}");
+    exporter.send(publish(&[&reply, "news"])).expect_open();
+    expect_heard(&mut importer, &["in 1", "olds 2"]);
+}
+
+#[test]
 fn s147_a_reload_may_take_an_import_away() {
     let config = |import: &str| {
         format!(

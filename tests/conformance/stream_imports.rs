@@ -130,11 +130,14 @@ imports! {
 
 #[test]
 fn s138_a_cycle_of_three_wildcards() {
-    let wanted = ["cycled.b.c.a 1", "cycled.*.*.* 2", "cycled.b.> 3"];
     // Known there: a literal is translated back in the wrong order.
     if Program::under_test() == Program::Nervure {
-        let heard = ["cycled.b.c.a 1", "cycled.b.c.a 2", "cycled.b.c.a 3"];
-        check("b", &wanted, &["cycle.a.b.c"], &heard);
+        check(
+            "b",
+            &["cycled.b.c.a 1", "cycled.b.> 2"],
+            &["cycle.a.b.c"],
+            &["cycled.b.c.a 1", "cycled.b.c.a 2"],
+        );
     }
     check("b", &["cycled.*.*.* 2", "> 3"], &["cycle.a.b.c"], &["cycled.b.c.a 2", "cycled.b.c.a 3"]);
 }
@@ -238,15 +241,19 @@ fn s138_a_second_connect_forgets_them() {
 fn s138_unsub_after_some_counts_what_comes_from_anywhere() {
     let server = STREAMS.lock();
     let mut importer = join(&server, "b", subscribe(&["same.> 1"]) + "UNSUB 1 3\r\n");
+    let mut local = join(&server, "b", "");
     let mut exporter = join(&server, "a", publish(&["same.1", "same.2"]));
     expect_heard(&mut importer, &["same.1 1", "same.2 1"]);
-    importer.send(publish(&["same.3", "same.4"]));
-    exporter.send(publish(&["same.5", "same.6"])).expect_open();
-    // Known there: what is imported is not counted, and a subscription that has ended by local
-    // messages goes on with imported ones.
-    if Program::under_test() == Program::Nervure {
-        expect_heard(&mut importer, &["same.3 1"]);
+    for subject in ["same.3", "same.4", "same.5", "same.6"] {
+        local.send(publish(&[subject])).expect_open();
     }
+    exporter.send(publish(&["same.7"])).expect_open();
+    // Known there: what is imported is not counted, though the end is one of both.
+    let rest: &[&str] = match Program::under_test() {
+        Program::Nervure => &["same.3 1"],
+        Program::NatsServer => &["same.3 1", "same.4 1", "same.5 1"],
+    };
+    expect_heard(&mut importer, rest);
     importer.finish();
 }
 
