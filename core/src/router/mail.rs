@@ -100,7 +100,7 @@ pub(crate) enum Envelope<'b> {
 
 impl Batch {
     /// Adds a message, unless nobody there is to get it. Returns whether it was added.
-    pub(crate) fn push<'p>(
+    pub(super) fn push<'p>(
         &mut self,
         way: Way,
         handovers: u16,

@@ -61,11 +61,18 @@ impl Shard {
         if let Some((at, what)) = link.expires
             && at <= now
         {
-            let text = match what {
-                Expiring::User => "User Authentication Expired",
-                Expiring::Account => "Account Authentication Expired",
+            let (reason, text) = match what {
+                Expiring::User => {
+                    (CloseReason::AuthenticationExpired, "User Authentication Expired")
+                }
+                Expiring::Account => {
+                    (CloseReason::AuthenticationExpired, "Account Authentication Expired")
+                }
+                Expiring::Subscriptions => {
+                    (CloseReason::MaxSubscriptionsExceeded, "maximum subscriptions exceeded")
+                }
             };
-            let _ = self.refuse(slot, CloseReason::AuthenticationExpired, text);
+            let _ = self.refuse(slot, reason, text);
             return;
         }
         let deadline = settings.limits.write_deadline;

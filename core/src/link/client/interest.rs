@@ -1,14 +1,17 @@
 //! What a client wants: SUB and UNSUB (client-protocol.md 1.7, 3.5, 3.6).
 
 use core::hash::BuildHasher as _;
+use core::time::Duration;
 
 use crate::auth::link_permissions::LinkPermissions;
-use crate::link::client::ops::Flow;
+use crate::link::Expiring;
 use crate::notice::Way;
-use crate::reason::CloseReason;
 use crate::shard::Shard;
 use crate::subject;
 use crate::wire::encode;
+
+/// How long a link with too many subscriptions may stay.
+const TOO_MANY_GRACE: Duration = Duration::from_millis(20);
 
 impl Shard {
     /// SUB. The first failing check decides, in nats-server's order.
@@ -59,18 +62,15 @@ impl Shard {
         }
     }
 
-    /// Whether a link has more subscriptions than its account and its user allow, or may not have
-    /// any.
-    pub(crate) fn has_too_many_subscriptions(&self, slot: u32) -> bool {
-        self.links.at(slot).is_some_and(|link| {
-            link.max_subscriptions == 0 || link.sids.len() > link.max_subscriptions
-        })
-    }
-
-    /// Ends a link that has too many.
-    pub(crate) fn refuse_subscriptions(&mut self, slot: u32) -> Flow {
-        let reason = CloseReason::MaxSubscriptionsExceeded;
-        self.refuse(slot, reason, "maximum subscriptions exceeded")
+    /// A link that has more subscriptions than its account and its user allow, or may not have
+    /// any, ends soon (reference security 1.6).
+    pub(crate) fn limit_subscriptions(&mut self, slot: u32) {
+        let soon = self.now.after(TOO_MANY_GRACE);
+        let Some(link) = self.links.at_mut(slot) else { return };
+        if link.max_subscriptions == 0 || link.sids.len() > link.max_subscriptions {
+            link.expires = Some((soon, Expiring::Subscriptions));
+            self.schedule(slot);
+        }
     }
 
     /// UNSUB: now, or after `max` deliveries counted from the SUB.

@@ -33,8 +33,6 @@ pub(crate) enum Moment {
 enum NoRoom {
     /// There are too many in it.
     Full,
-    /// It has more subscriptions than it may have, or may not have any.
-    Subscriptions,
     /// It is not there.
     NoAccount,
     /// A reload puts the user into another one (reference security 1.6).
@@ -166,9 +164,7 @@ impl Shard {
         if self.links.at_mut(slot).is_some_and(Link::authorize) {
             self.drop_forbidden(slot);
         }
-        if self.has_too_many_subscriptions(slot) {
-            return Err(NoRoom::Subscriptions);
-        }
+        self.limit_subscriptions(slot);
         Ok(())
     }
 
@@ -179,7 +175,6 @@ impl Shard {
                 let reason = CloseReason::MaxAccountConnectionsExceeded;
                 self.refuse(slot, reason, "maximum account active connections exceeded")
             }
-            NoRoom::Subscriptions => self.refuse_subscriptions(slot),
             NoRoom::NoAccount => {
                 let reason = CloseReason::AuthenticationFailure;
                 self.refuse(slot, reason, "Authorization Violation")
