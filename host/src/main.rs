@@ -29,6 +29,10 @@ fn main() -> ExitCode {
         Command::Version => say(&program.version_line()),
         Command::Help => say(&program.usage()),
         Command::HelpTls => say(&program.tls_help()),
+        Command::Auth(words) => match cli::auth::run(words, cli::auth::Input::standard()) {
+            Ok(text) => say(&text),
+            Err(error) => Err(format!("auth: {error}")),
+        },
         Command::Signal { command, target } => {
             process::send_signal(program, &command, &target).map_err(|error| error.to_string())
         }
