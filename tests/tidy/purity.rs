@@ -9,7 +9,7 @@ use wasmparser::{Parser, Payload};
 use crate::{everything, read, report, root, with_extension};
 
 /// Everything the core may depend on.
-const DEPENDENCIES: [&str; 11] = [
+const DEPENDENCIES: [&str; 12] = [
     "bytes",
     "data-encoding",
     "ed25519-dalek",
@@ -19,6 +19,7 @@ const DEPENDENCIES: [&str; 11] = [
     "memchr",
     "serde",
     "serde_json",
+    "sha2",
     "subtle",
     "thiserror",
 ];
