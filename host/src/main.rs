@@ -1,6 +1,7 @@
 //! The `nervure` binary: command line in, server up, signals obeyed.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -53,10 +54,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
 fn say(text: &str) -> Result<(), String> {
-    print!("{text}");
-    Ok(())
+    let mut out = std::io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    said.map_err(|error| format!("cannot write to standard output: {error}"))
 }
 
 fn check(program: Program, flags: &Flags) -> Result<(), String> {

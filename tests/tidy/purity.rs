@@ -9,7 +9,7 @@ use wasmparser::{Parser, Payload};
 use crate::{everything, read, report, root, with_extension};
 
 /// Everything the core may depend on.
-const DEPENDENCIES: [&str; 12] = [
+const DEPENDENCIES: [&str; 13] = [
     "bytes",
     "data-encoding",
     "ed25519-dalek",
@@ -22,6 +22,7 @@ const DEPENDENCIES: [&str; 12] = [
     "sha2",
     "subtle",
     "thiserror",
+    "zeroize",
 ];
 
 /// What the core may use of the standard library. What is not here is refused, so that nothing

@@ -8,6 +8,7 @@ use core::fmt;
 use data_encoding::BASE32_NOPAD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use thiserror::Error;
+use zeroize::Zeroize as _;
 
 use super::nkey::{PublicKey, Role, crc16};
 
@@ -37,7 +38,8 @@ pub enum SeedError {
     Curve,
 }
 
-/// A seed and whom its key stands for. Its debug output does not show it.
+/// A seed and whom its key stands for. Its debug output does not show it, and it is overwritten
+/// when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Seed {
     role: Role,
@@ -96,6 +98,12 @@ impl Seed {
 impl fmt::Debug for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} [REDACTED]", self.role)
+    }
+}
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        self.raw.zeroize();
     }
 }
 

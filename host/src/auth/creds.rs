@@ -4,14 +4,14 @@
 //! stands around is left out. A credentials file is a decorated user token and the seed of that
 //! user's key.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use nervure_core::auth::Role;
+use nervure_core::auth::{Role, Seed, SeedError};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::secret_file::{self, FileError};
-use super::seed::{Seed, SeedError};
 
 /// What stands between token and seed, with the empty lines around it.
 const WARNING: &str = "
@@ -57,8 +57,8 @@ pub enum CredsFileError {
     },
 }
 
-/// A token and the seed that proves that it is one's own.
-#[derive(Debug)]
+/// A token and the seed that proves that it is one's own. The debug output shows neither: some
+/// tokens let in whoever has them.
 pub struct Credentials {
     /// The token as it stands there, unchecked.
     pub jwt: String,
@@ -101,6 +101,12 @@ impl Credentials {
     }
 }
 
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
 /// The token of a text: its first decorated block, or all of it.
 ///
 /// # Errors
@@ -131,9 +137,10 @@ pub fn decorated_jwt(role: Role, jwt: &str) -> String {
 
 /// A seed with its decoration.
 pub fn decorated_seed(seed: &Seed) -> Zeroizing<String> {
-    let (label, seed) = (label(seed.role()), seed.expose());
+    let (label, text) = (label(seed.role()), Zeroizing::new(seed.expose()));
+    let text = text.as_str();
     Zeroizing::new(format!(
-        "-----BEGIN {label} NKEY SEED-----\n{seed}\n------END {label} NKEY SEED------\n"
+        "-----BEGIN {label} NKEY SEED-----\n{text}\n------END {label} NKEY SEED------\n"
     ))
 }
 
@@ -208,13 +215,14 @@ SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y
 
     fn both(text: &str) -> Option<(String, String)> {
         let credentials = Credentials::parse(text).ok()?;
-        Some((credentials.jwt, credentials.seed.expose().to_owned()))
+        Some((credentials.jwt, credentials.seed.expose()))
     }
 
     #[test]
     fn a_file_is_written_as_others_write_it_and_read_back() {
         let credentials = Credentials { jwt: JWT.to_owned(), seed: Seed::parse(SEED).unwrap() };
         assert_eq!(*credentials.decorated(), FILE);
+        assert_eq!(format!("{credentials:?}"), "[REDACTED]");
         assert_eq!(both(FILE), Some((JWT.to_owned(), SEED.to_owned())));
     }
 
@@ -239,7 +247,7 @@ SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y
             assert_eq!(Credentials::parse(text).unwrap_err(), CredsError::Incomplete, "{text}");
         }
         let error = Credentials::parse(&FILE.replace(SEED, PUBLIC)).unwrap_err();
-        assert_eq!(error, CredsError::Seed(SeedError::PublicKey));
+        assert_eq!(error, CredsError::Seed(SeedError::Encoding));
     }
 
     #[test]
@@ -258,7 +266,7 @@ SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y
         }
         assert_eq!(jwt(" \n"), Err(CredsError::Empty));
         assert_eq!(seed("").unwrap_err(), CredsError::Empty);
-        assert_eq!(seed(PUBLIC).unwrap_err(), CredsError::Seed(SeedError::PublicKey));
+        assert_eq!(seed(PUBLIC).unwrap_err(), CredsError::Seed(SeedError::Encoding));
         assert_eq!(seed("hush").unwrap_err(), CredsError::Seed(SeedError::Encoding));
     }
 
@@ -269,7 +277,10 @@ SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y
         let path = directory.join("user.creds");
         secret_file::write_new(&path, FILE).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Credentials::read(&path).unwrap().seed.public_key(), PUBLIC);
+        assert_eq!(
+            Credentials::read(&path).unwrap().seed.expose(),
+            Seed::parse(SEED).unwrap().expose()
+        );
         let error = secret_file::write_new(&path, "").unwrap_err().to_string();
         assert_eq!(
             error,

@@ -4,8 +4,8 @@
 //! Checking what clients bring is [`nervure_core::auth`]'s; this module makes keys and reads those
 //! that belong to this side. `nervure auth` (see [`crate::cli`]) is a thin face over it.
 //!
-//! Secrets show in no error and no debug output. What this module copies of them is overwritten
-//! when it is dropped; the `nkeys` crate keeps copies of signing seeds that are not.
+//! Secrets show in no error and no debug output. Seeds, and texts that hold them, are overwritten
+//! when they are dropped.
 
 pub mod creds;
 pub mod secret_file;

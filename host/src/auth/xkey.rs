@@ -5,21 +5,26 @@
 
 use std::fmt;
 
+use nervure_core::auth::Seed;
 use nkeys::XKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// Begins every sealed message.
 const MAGIC: &[u8] = b"xkv1";
 
 const NONCE_LEN: usize = 24;
 
-/// Why a message cannot be sealed or opened, or a text is no public curve key.
+/// Why a message cannot be sealed or opened, or something is no curve key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum XkeyError {
     /// Not a public curve key.
     #[error("not a public curve key: 56 characters that begin with X are expected")]
     PublicKey,
+    /// Not the seed of a curve key.
+    #[error("not the seed of a curve key, which begins with SX")]
+    Seed,
     /// The system gives no random octets.
     #[error("the system has no random numbers to give")]
     NoEntropy,
@@ -67,9 +72,12 @@ impl fmt::Debug for CurvePublicKey {
 pub struct CurveKey(XKey);
 
 impl CurveKey {
-    /// `pair` has its secret half.
-    pub(super) const fn of_pair(pair: XKey) -> Self {
-        Self(pair)
+    /// The pair of a seed.
+    ///
+    /// # Errors
+    /// [`XkeyError::Seed`].
+    pub fn new(seed: &Seed) -> Result<Self, XkeyError> {
+        XKey::from_seed(&Zeroizing::new(seed.expose())).map(Self).map_err(|_| XkeyError::Seed)
     }
 
     /// The public half, as text.
@@ -121,9 +129,9 @@ impl fmt::Debug for CurveKey {
 #[cfg(test)]
 mod tests {
     use data_encoding::BASE64;
+    use nervure_core::auth::Role;
 
     use super::*;
-    use crate::auth::seed::Seed;
 
     /// Reference security 12.4.
     const SENDER: &str = "SXAPKQJQCLVCRYH7PYXWLGAXGIIHWIYGLJJN2YMAPV4HVDMYZOYGNKUHLI";
@@ -139,7 +147,7 @@ mod tests {
     const REQUEST: &str = include_str!("tests/callout-request.base64");
 
     fn key(seed: &str) -> CurveKey {
-        Seed::parse(seed).unwrap().curve_key().unwrap()
+        CurveKey::new(&Seed::parse(seed).unwrap()).unwrap()
     }
 
     fn public(text: &str) -> CurvePublicKey {
@@ -200,7 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_no_public_curve_keys() {
+    fn other_keys_are_no_curve_keys() {
+        let user = Seed::new(Role::User, [7; 32]);
+        assert_eq!(CurveKey::new(&user).unwrap_err(), XkeyError::Seed);
         let user = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK";
         for text in ["", "X", user, SENDER, &SENDER_PUBLIC[..55], &SENDER_PUBLIC.to_lowercase()] {
             assert_eq!(CurvePublicKey::parse(text).unwrap_err(), XkeyError::PublicKey, "{text:?}");

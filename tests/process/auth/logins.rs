@@ -1,21 +1,8 @@
 //! What the tool makes lets its owner in, and nobody else.
 
-use data_encoding::BASE64URL_NOPAD;
-use harness::{Launch, Session};
-use nkeys::KeyPair;
+use harness::Launch;
 
-use super::made;
-
-const VIOLATION: &str = "-ERR 'Authorization Violation'\r\n";
-
-/// Signs the server's nonce with a seed; the members of CONNECT.
-fn signed(session: &Session, seed: &str, public: &str) -> String {
-    let nonce = session.info()["nonce"].as_str().unwrap_or_default();
-    let pair = KeyPair::from_seed(seed).expect("the tool makes seeds");
-    let signature = pair.sign(nonce.as_bytes()).expect("a seed signs");
-    let signature = BASE64URL_NOPAD.encode(&signature);
-    format!(r#""nkey":"{public}","sig":"{signature}""#)
-}
+use super::{VIOLATION, made, signature};
 
 #[test]
 fn a_hash_stands_for_its_password_in_the_configuration() {
@@ -49,11 +36,11 @@ fn the_owner_of_a_seed_gets_in_by_its_public_key() {
     let config = format!("authorization {{ users: [ {{ nkey: {public} }} ] }}\n");
     let server = Launch::new().config(config).start();
     let mut session = server.session();
-    let members = signed(&session, seed, public);
-    session.hello(&members);
+    session.hello(&format!(r#""nkey":"{public}","sig":"{}""#, signature(&session, seed)));
     session.expect_open();
 
     let mut session = server.session();
-    let members = signed(&session, stranger, public);
-    session.send(format!("CONNECT {{{members}}}\r\n")).expect(VIOLATION).expect_closed();
+    let signature = signature(&session, stranger);
+    session.send(format!("CONNECT {{\"nkey\":\"{public}\",\"sig\":\"{signature}\"}}\r\n"));
+    session.expect(VIOLATION).expect_closed();
 }

@@ -2,18 +2,34 @@
 //! server the one under test.
 
 mod logins;
+mod operators;
+mod readme;
 mod terminal;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use harness::{Finished, Program};
+use data_encoding::BASE64URL_NOPAD;
+use harness::{Finished, Program, Session};
+use nkeys::KeyPair;
+
+const VIOLATION: &str = "-ERR 'Authorization Violation'\r\n";
 
 /// `nervure auth` with these words and this standard input, to its end.
 fn run<I: IntoIterator<Item: AsRef<OsStr>>>(words: I, input: &str) -> Finished {
+    run_in(Path::new("."), words, input)
+}
+
+/// [`run`] in a directory.
+fn run_in<I: IntoIterator<Item: AsRef<OsStr>>>(
+    directory: &Path,
+    words: I,
+    input: &str,
+) -> Finished {
     let mut command = Command::new(Program::Nervure.executable());
-    command.arg("auth").args(words);
+    command.current_dir(directory).arg("auth").args(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the tool can be executed");
     let mut stdin = child.stdin.take().expect("standard input is a pipe");
@@ -34,6 +50,13 @@ fn made<I: IntoIterator<Item: AsRef<OsStr>>>(words: I, input: &str) -> String {
     let ended = run(words, input);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     ended.stdout.trim_end().to_owned()
+}
+
+/// The server's nonce signed with a seed, as CONNECT has it.
+fn signature(session: &Session, seed: &str) -> String {
+    let nonce = session.info()["nonce"].as_str().unwrap_or_default();
+    let pair = KeyPair::from_seed(seed).expect("the tool makes seeds");
+    BASE64URL_NOPAD.encode(&pair.sign(nonce.as_bytes()).expect("a seed signs"))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::auth::creds::CredsError;
 use crate::auth::secret_file::FileError;
-use crate::auth::seed::SeedError;
+use crate::auth::seed::NoEntropy;
 
 /// Why a command was not obeyed. No text shows a secret.
 #[derive(Debug, Error)]
@@ -30,7 +30,10 @@ pub enum AuthError {
     },
     /// No key was made.
     #[error(transparent)]
-    Seed(#[from] SeedError),
+    NoEntropy(#[from] NoEntropy),
+    /// A token that no server would take, or none at all.
+    #[error("{0}")]
+    Token(String),
     /// A password that no server would take.
     #[error("{0}")]
     Password(&'static str),

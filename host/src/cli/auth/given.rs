@@ -11,7 +11,6 @@ use super::AuthError;
 use super::table::{self, COMMANDS, Command, Flag};
 
 /// What is asked for.
-#[derive(Debug)]
 pub(super) enum Request {
     /// The help on all commands.
     HelpOnAll,
@@ -22,7 +21,6 @@ pub(super) enum Request {
 }
 
 /// The words and flags of one command.
-#[derive(Debug)]
 pub(super) struct Given {
     command: &'static Command,
     words: Vec<OsString>,
@@ -34,9 +32,14 @@ impl Given {
     pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, AuthError> {
         let mut words = words.into_iter();
         let Some(name) = words.next() else { return Ok(Request::HelpOnAll) };
-        let name = name.to_string_lossy();
-        if matches!(&*name, "help" | "-h" | "-help" | "--help") {
+        let mut name = name.to_string_lossy().into_owned();
+        if matches!(name.as_str(), "help" | "-h" | "-help" | "--help") {
             return Ok(Request::HelpOnAll);
+        }
+        if table::is_first_of_two(&name)
+            && let Some(second) = words.next()
+        {
+            name = format!("{name} {}", second.to_string_lossy());
         }
         let Some(command) = table::find(&name) else {
             let names: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
@@ -84,8 +87,9 @@ impl Given {
 
     fn check_words(&self) -> Result<(), AuthError> {
         let (words, needed) = (self.command.words, self.command.needed);
-        if let Some(surplus) = self.words.get(words.len()) {
-            return Err(self.usage(format!("{surplus:?} is one word too many")));
+        if self.words.len() > words.len() {
+            // Not shown, since it could be a password.
+            return Err(self.usage("there is a word too many"));
         }
         match words.get(self.words.len()).filter(|_| self.words.len() < needed) {
             Some(missing) => Err(self.usage(format!("{missing} is missing"))),
@@ -105,8 +109,13 @@ impl Given {
 
     /// The error that says what a value must be.
     pub(super) fn wrong_value(&self, flag: &str, possible: &str) -> AuthError {
-        let value = self.text(flag).unwrap_or_default();
+        let value = self.value(flag).unwrap_or_default();
         AuthError::Usage { wrong: format!("--{flag} {value:?}"), possible: possible.to_owned() }
+    }
+
+    /// Whether a flag was given.
+    pub(super) fn has(&self, flag: &str) -> bool {
+        self.value(flag).is_some()
     }
 
     /// The word at a place.
@@ -131,8 +140,15 @@ impl Given {
     }
 
     /// A flag's value as text.
-    pub(super) fn text(&self, flag: &str) -> Option<String> {
-        self.value(flag).map(|value| value.to_string_lossy().into_owned())
+    pub(super) fn text(&self, flag: &str) -> Result<Option<String>, AuthError> {
+        Ok(self.texts(flag)?.pop())
+    }
+
+    /// All values of a flag as text.
+    pub(super) fn texts(&self, flag: &str) -> Result<Vec<String>, AuthError> {
+        let given = self.flags.iter().filter(|(name, _)| *name == flag);
+        let texts = given.map(|(_, value)| value.to_str().map(str::to_owned));
+        texts.collect::<Option<_>>().ok_or_else(|| self.wrong_value(flag, "it must be UTF-8"))
     }
 }
 

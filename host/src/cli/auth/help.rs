@@ -3,7 +3,7 @@
 use super::table::{COMMANDS, Command};
 
 /// Column at which the explanations of flags start.
-const COLUMN: usize = 30;
+const COLUMN: usize = 32;
 
 /// All commands.
 pub(super) fn all() -> String {

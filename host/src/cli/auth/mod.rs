@@ -8,6 +8,8 @@ mod creds;
 mod error;
 mod given;
 mod help;
+mod inspect;
+mod jwt;
 mod nkey;
 mod password;
 mod source;

@@ -5,8 +5,7 @@ use zeroize::Zeroizing;
 
 use super::source::Source;
 use super::{AuthError, Given, Input, Text};
-use crate::auth::secret_file;
-use crate::auth::seed::Seed;
+use crate::auth::{secret_file, seed};
 
 /// Makes a pair: seed and public key, a line each.
 pub(super) fn make(given: &Given, _input: &mut Input<'_>) -> Result<Text, AuthError> {
@@ -25,9 +24,9 @@ pub(super) fn make(given: &Given, _input: &mut Input<'_>) -> Result<Text, AuthEr
             });
         }
     };
-    let seed = Seed::generate(role)?;
-    let public = seed.public_key();
-    let line = Zeroizing::new(format!("{}\n", seed.expose()));
+    let seed = seed::generate(role)?;
+    let public = seed::public_key(&seed);
+    let line = Zeroizing::new(seed.expose() + "\n");
     match given.path("out") {
         Some(path) => {
             secret_file::write_new(path, &line)?;
@@ -40,5 +39,5 @@ pub(super) fn make(given: &Given, _input: &mut Input<'_>) -> Result<Text, AuthEr
 /// The public key of a seed.
 pub(super) fn public(given: &Given, input: &mut Input<'_>) -> Result<Text, AuthError> {
     let seed = Source::read(given.word(0), input)?.seed()?;
-    Ok(format!("{}\n", seed.public_key()).into())
+    Ok(format!("{}\n", seed::public_key(&seed)).into())
 }

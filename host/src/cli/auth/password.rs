@@ -18,7 +18,7 @@ const MAX_LEN: u64 = 72;
 
 /// Hashes a password.
 pub(super) fn hash(given: &Given, input: &mut Input<'_>) -> Result<Text, AuthError> {
-    let cost = match given.text("cost") {
+    let cost = match given.text("cost")? {
         None => DEFAULT_COST,
         Some(text) => text
             .parse()

@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use nervure_core::auth::{PublicKey, Role, Seed};
 use zeroize::Zeroizing;
 
 use super::{AuthError, Input, Text};
 use crate::auth::creds::{self, CredsError};
-use crate::auth::secret_file;
-use crate::auth::seed::Seed;
+use crate::auth::{secret_file, seed};
 
 /// What was read, and what errors call the place.
 pub(super) struct Source {
@@ -23,6 +23,14 @@ impl Source {
         match file.filter(|file| *file != "-") {
             Some(file) => {
                 let path = Path::new(file);
+                if is_like_a_seed(file) && !path.exists() {
+                    return Err(AuthError::Usage {
+                        wrong: "a seed stands where a file is to be named".to_owned(),
+                        possible: "put it into a file, or on standard input and name -; other \
+                                   users of this machine see command lines"
+                            .to_owned(),
+                    });
+                }
                 let text = secret_file::read(path)?;
                 Ok(Self { text, name: path.display().to_string() })
             }
@@ -39,13 +47,50 @@ impl Source {
         creds::seed(&self.text).map_err(|cause| self.error(cause))
     }
 
+    /// The public key of `role` in it, or that of the seed in it.
+    pub(super) fn public_key(&self, role: Role) -> Result<String, AuthError> {
+        let text = self.text.trim();
+        let key = if PublicKey::parse(text).is_ok() {
+            text.to_owned()
+        } else {
+            seed::public_key(&self.seed()?)
+        };
+        match PublicKey::parse_as(&key, role) {
+            Ok(_) => Ok(key),
+            Err(_) => Err(self.wrong(&format!("the key {key} is not {}", key_of(role)))),
+        }
+    }
+
     /// The token in it, unchecked.
     pub(super) fn jwt(&self) -> Result<&str, AuthError> {
         creds::jwt(&self.text).map_err(|cause| self.error(cause))
     }
 
+    /// The error that says what is wrong here.
+    pub(super) fn wrong(&self, what: &str) -> AuthError {
+        AuthError::Token(format!("{}: {what}", self.name))
+    }
+
     fn error(&self, cause: CredsError) -> AuthError {
         AuthError::Content { source_name: self.name.clone(), cause }
+    }
+}
+
+/// Whether this could be a seed, which no error may show.
+fn is_like_a_seed(file: &OsStr) -> bool {
+    let octets = file.as_encoded_bytes();
+    octets.len() > 40 && octets[0] == b'S' && octets.iter().all(u8::is_ascii_alphanumeric)
+}
+
+/// Whose a key is, for people.
+pub(super) const fn key_of(role: Role) -> &'static str {
+    match role {
+        Role::Account => "an account's",
+        Role::Cluster => "a cluster's",
+        Role::Server => "a server's",
+        Role::Operator => "an operator's",
+        Role::User => "a user's",
+        Role::Curve => "a curve key",
     }
 }
 

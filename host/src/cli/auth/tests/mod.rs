@@ -1,10 +1,15 @@
+//! The words, what they print, and what is said about wrong ones.
+
+mod tokens;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::auth::creds::Credentials;
-use crate::auth::seed::Seed;
+use crate::auth::seed::public_key;
+use nervure_core::auth::Seed;
 
 const SEED: &str = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
 const PUBLIC: &str = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK";
@@ -45,7 +50,7 @@ fn keys_of_every_role_are_made() {
         let lines: Vec<&str> = made.lines().collect();
         let [seed, public] = lines[..] else { panic!("{made}") };
         assert!(seed.starts_with(&format!("S{letter}")) && public.starts_with(letter), "{made}");
-        assert_eq!(Seed::parse(seed).unwrap().public_key(), public);
+        assert_eq!(public_key(&Seed::parse(seed).unwrap()), public);
         assert_eq!(run_with("pubkey", seed).unwrap().trim_end(), public);
     }
 }
@@ -94,24 +99,12 @@ fn passwords_become_hashes_that_fit_them() {
 }
 
 #[test]
-fn a_credentials_file_is_put_together() {
-    let (jwt, out) = (fresh(), fresh());
-    fs::write(&jwt, "x.y.z\n").unwrap();
-    let (jwt_flag, out_flag) = (format!("--jwt {}", jwt.display()), out.display());
-    let printed = run_with(&format!("creds {jwt_flag} --seed -"), SEED).unwrap();
-    assert_eq!(Credentials::parse(&printed).unwrap().jwt, "x.y.z");
-    let written = run_with(&format!("creds {jwt_flag} --seed - --out {out_flag}"), SEED).unwrap();
-    assert_eq!((written.as_str(), fs::read_to_string(&out).unwrap()), ("", printed));
-    [jwt, out].iter().for_each(|file| fs::remove_file(file).unwrap());
-}
-
-#[test]
 fn what_is_wrong_is_named_with_what_is_possible() {
     for (words, error) in [
         ("nkeys", "there is no command \"nkeys\"; the commands are nkey, pubkey, password, "),
         ("nkey", "ROLE is missing; \"nervure auth nkey ROLE\" takes --out FILE"),
         ("nkey admin", "there are no keys for \"admin\"; ROLE is operator, account, user, "),
-        ("nkey user more", "\"more\" is one word too many; \"nervure auth nkey ROLE\" takes "),
+        ("nkey user more", "there is a word too many; \"nervure auth nkey ROLE\" takes "),
         ("nkey user --ouch x", "there is no flag --ouch; \"nervure auth nkey ROLE\" takes "),
         ("nkey user --out", "--out lacks its FILE; "),
         (
@@ -124,6 +117,15 @@ fn what_is_wrong_is_named_with_what_is_possible() {
         ),
         ("pubkey /nowhere/at-all", "cannot read /nowhere/at-all: No such file or directory"),
         ("pubkey", "standard input: nothing in it"),
+        ("jwt", "there is no command \"jwt\"; the commands are "),
+        ("jwt admin", "there is no command \"jwt admin\"; the commands are "),
+        ("jwt user", "--key is missing; \"nervure auth jwt user\" takes --key FILE, --issuer FILE"),
+        (
+            "jwt operator --bearer",
+            "there is no flag --bearer; \"nervure auth jwt operator\" takes ",
+        ),
+        ("jwt user --bearer=yes", "--bearer takes no value; "),
+        ("inspect", "standard input: nothing in it"),
     ] {
         let found = refused(words);
         assert!(found.starts_with(error), "{words}: {found}");
@@ -136,6 +138,14 @@ fn errors_keep_secrets_to_themselves() {
     for input in [&wrong, "hush hush"] {
         let error = run_with("pubkey", input).unwrap_err();
         assert!(!error.contains(&input[3..]), "{error}");
+        for command in ["password", "pubkey -", "nkey user", "pubkey --cost 4"] {
+            let error = refused(&format!("{command} {input}"));
+            assert!(!error.contains(&input[3..]), "{command}: {error}");
+        }
+    }
+    for words in [format!("pubkey {wrong}"), format!("creds --jwt - --seed {SEED}")] {
+        let error = run_with(&words, tokens::ALICE).unwrap_err();
+        assert!(error.starts_with("a seed stands where a file is to be named; "), "{error}");
     }
 }
 
