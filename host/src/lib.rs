@@ -1,5 +1,6 @@
 //! Nervure's native host: sockets, files, signals and the clock around [`nervure_core`].
 
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod log;

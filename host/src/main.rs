@@ -1,6 +1,7 @@
 //! The `nervure` binary: command line in, server up, signals obeyed.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
         Command::Version => say(&program.version_line()),
         Command::Help => say(&program.usage()),
         Command::HelpTls => say(&program.tls_help()),
+        Command::Auth(words) => match cli::auth::run(words, cli::auth::Input::standard()) {
+            Ok(text) => say(&text),
+            Err(error) => Err(format!("auth: {error}")),
+        },
         Command::Signal { command, target } => {
             process::send_signal(program, &command, &target).map_err(|error| error.to_string())
         }
@@ -49,10 +54,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
 fn say(text: &str) -> Result<(), String> {
-    print!("{text}");
-    Ok(())
+    let mut out = std::io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    said.map_err(|error| format!("cannot write to standard output: {error}"))
 }
 
 fn check(program: Program, flags: &Flags) -> Result<(), String> {

@@ -48,7 +48,7 @@ impl Program {
 
 /// `target/<profile>/nervure`, seen from the test binary in `target/<profile>/deps`.
 fn nervure() -> PathBuf {
-    if let Ok(path) = env::var(CHOICE) {
+    if let Some(path) = env::var_os(CHOICE).filter(|_| Program::under_test() == Program::Nervure) {
         return PathBuf::from(path);
     }
     let test = env::current_exe().expect("a test binary knows its own path");

@@ -8,6 +8,7 @@
     reason = "what is shared between tests fails them when it cannot do its part"
 )]
 
+mod auth;
 mod check;
 mod command_line;
 mod files;

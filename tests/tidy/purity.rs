@@ -9,7 +9,7 @@ use wasmparser::{Parser, Payload};
 use crate::{everything, read, report, root, with_extension};
 
 /// Everything the core may depend on.
-const DEPENDENCIES: [&str; 11] = [
+const DEPENDENCIES: [&str; 13] = [
     "bytes",
     "data-encoding",
     "ed25519-dalek",
@@ -19,8 +19,10 @@ const DEPENDENCIES: [&str; 11] = [
     "memchr",
     "serde",
     "serde_json",
+    "sha2",
     "subtle",
     "thiserror",
+    "zeroize",
 ];
 
 /// What the core may use of the standard library. What is not here is refused, so that nothing

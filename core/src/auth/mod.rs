@@ -2,7 +2,8 @@
 //!
 //! Beside a message's way: a link asks once, at CONNECT, and again when a reload changes the ways
 //! in. The steps stand in nats-server's order of decision (reference security 1.5) unless the
-//! configuration says otherwise. JWT, plugins and auth callout will be further steps.
+//! configuration says otherwise. Plugins and auth callout will be further steps; [`jwt`] has what
+//! a step for operators' users needs.
 //!
 //! The steps are a pure function of what the configuration wants and what the peer shows. What
 //! takes long (bcrypt) is answered elsewhere: see [`ask`].
@@ -15,11 +16,13 @@ pub mod ask;
 mod certificate;
 mod chain;
 mod dn;
+pub mod jwt;
 pub(crate) mod link_permissions;
 mod nkey;
 pub mod permissions;
 mod response_grants;
 mod secret;
+mod signer;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -34,10 +37,11 @@ pub use self::chain::Step;
 pub(crate) use self::chain::{Denial, Pending, Shown, Verdict};
 pub use self::dn::{Attribute, AttributeType, Component, DistinguishedName, attribute_type};
 pub use self::nkey::{
-    KeyError, NONCE_LEN, Nonce, PublicKey, Role, nonce, signature, url_signature,
+    KeyError, NONCE_LEN, Nonce, PublicKey, Role, nonce, signature, signature_text, url_signature,
 };
 pub use self::permissions::{InvalidRule, Lists, Permissions, Responses, Rules, parse_entry};
 pub use self::secret::Secret;
+pub use self::signer::{Seed, SeedError, Signer};
 pub use self::users::{ConnectionType, ConnectionTypes, Login, User, UserLimits, Users};
 
 /// The ways into one listener.

@@ -45,7 +45,20 @@ pub enum Role {
 }
 
 impl Role {
-    fn of_prefix(prefix: u8) -> Option<Self> {
+    /// The octet that begins its public keys: five bits, left-aligned.
+    pub(super) const fn prefix(self) -> u8 {
+        let code = match self {
+            Self::Account => 0,
+            Self::Cluster => 2,
+            Self::Server => 13,
+            Self::Operator => 14,
+            Self::User => 20,
+            Self::Curve => 23,
+        };
+        code << 3
+    }
+
+    pub(super) fn of_prefix(prefix: u8) -> Option<Self> {
         Some(match prefix >> 3 {
             _ if prefix & 7 != 0 => return None,
             0 => Self::Account,
@@ -68,8 +81,8 @@ pub enum KeyError {
     /// A character is wrong.
     #[error("the checksum of the public key is wrong")]
     Checksum,
-    /// A seed, a private key, or nothing known.
-    #[error("not a public key")]
+    /// A seed, a private key, nothing known, or the key of somebody else.
+    #[error("not a public key of this kind")]
     Role,
 }
 
@@ -81,6 +94,10 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    pub(super) const fn new(role: Role, key: [u8; 32]) -> Self {
+        Self { prefix: role.prefix(), key }
+    }
+
     /// Reads the text form.
     ///
     /// # Errors
@@ -97,6 +114,16 @@ impl PublicKey {
         }
         let [prefix, key @ ..] = body;
         Role::of_prefix(prefix).map(|_| Self { prefix, key }).ok_or(KeyError::Role)
+    }
+
+    /// Reads the text form of a key that stands for `role`.
+    ///
+    /// # Errors
+    ///
+    /// See [`KeyError`]; [`KeyError::Role`] for the key of somebody else.
+    pub fn parse_as(text: &str, role: Role) -> Result<Self, KeyError> {
+        let key = Self::parse(text)?;
+        if key.role() == Some(role) { Ok(key) } else { Err(KeyError::Role) }
     }
 
     /// Whom the key stands for.
@@ -144,8 +171,13 @@ pub fn url_signature(text: &str) -> Option<[u8; 64]> {
     BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
+/// A signature as clients write it into CONNECT: unpadded base64url.
+pub fn signature_text(signature: &[u8; 64]) -> String {
+    BASE64URL_NOPAD.encode(signature)
+}
+
 /// CRC-16/XMODEM.
-fn crc16(octets: &[u8]) -> u16 {
+pub(super) fn crc16(octets: &[u8]) -> u16 {
     octets.iter().fold(0, |crc, octet| {
         (0..8).fold(crc ^ (u16::from(*octet) << 8), |crc, _| {
             if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }

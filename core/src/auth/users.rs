@@ -24,6 +24,25 @@ pub enum ConnectionType {
     InProcess,
 }
 
+impl ConnectionType {
+    /// The names, in configuration and in user claims.
+    const NAMES: [(&'static str, Self); 7] = [
+        ("STANDARD", Self::Standard),
+        ("WEBSOCKET", Self::WebSocket),
+        ("LEAFNODE", Self::Leafnode),
+        ("LEAFNODE_WS", Self::LeafnodeWebSocket),
+        ("MQTT", Self::Mqtt),
+        ("MQTT_WS", Self::MqttWebSocket),
+        ("IN_PROCESS", Self::InProcess),
+    ];
+
+    /// The one with this name, in any letter case (reference security 1.11).
+    pub fn named(name: &str) -> Option<Self> {
+        let mut names = Self::NAMES.iter();
+        names.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+    }
+}
+
 /// How a user may come in; nothing in particular means any way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConnectionTypes(u8);

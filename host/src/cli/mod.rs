@@ -11,6 +11,7 @@
 //! flags over it. A reload reads the file again and applies the same flags again.
 
 mod apply;
+pub mod auth;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,8 @@ pub enum Command {
         /// Whom: a pid, a pid file, a prefix of pids ending in `*`, or empty for "the only one".
         target: String,
     },
+    /// `auth`: obey these words, see [`auth::run`].
+    Auth(Vec<OsString>),
     /// Print the usage.
     Help,
     /// Print what there is to say about TLS.
@@ -267,6 +270,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, CliErr
         return match word.to_lowercase().as_str() {
             "version" => Ok(Command::Version),
             "help" => Ok(Command::Help),
+            "auth" => Ok(Command::Auth(args.collect())),
             _ => Err(CliError::Refused(format!("unrecognized command: {word:?}"))),
         };
     }

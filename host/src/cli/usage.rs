@@ -29,7 +29,11 @@ pub(super) fn usage(program: Program) -> String {
             text.push('\n');
         }
     }
-    text.push('\n');
+    text.push_str(&format!(
+        "\nCommands:\n    {:<width$}Keys, passwords, tokens: see \"{name} auth --help\"\n\n",
+        "auth",
+        width = COLUMN - 4
+    ));
     text
 }
 

@@ -47,11 +47,25 @@ def program() -> str:
         if not path.is_file():
             raise FileNotFoundError(f"NERVURE_TEST_SERVER names no file: {named}")
         return str(path)
+    return tool()
+
+
+def tool() -> str:
+    """The absolute path of nervure itself, whose `auth` command makes keys and tokens."""
     built = [REPOSITORY / "target" / profile / "nervure" for profile in ("release", "debug")]
     built = [path for path in built if path.is_file()]
     if not built:
-        raise FileNotFoundError("set NERVURE_TEST_SERVER, or build the server first")
+        raise FileNotFoundError("build nervure first: cargo build")
     return str(max(built, key=lambda path: path.stat().st_mtime))
+
+
+def real_server() -> str:
+    """The absolute path of the real nats-server."""
+    fetched = REPOSITORY / "tests" / ".cache" / "nats-server"
+    path = pathlib.Path(os.environ.get("NATS_SERVER", fetched))
+    if not path.is_file():
+        raise FileNotFoundError(f"no nats-server at {path}: run tests/fetch-nats-server")
+    return str(path)
 
 
 def make_certificates(directory: pathlib.Path) -> pathlib.Path:
@@ -71,11 +85,15 @@ def tls_block(certificates: pathlib.Path, *, verify: bool = False) -> str:
 class Broker:
     """One server process with a client and a WebSocket listener on random ports of 127.0.0.1.
 
-    `settings` is config text added as it is; `certificates` turns TLS on for both listeners.
+    `settings` is config text added as it is; `certificates` turns TLS on for both listeners;
+    `executable` runs instead of the program under test.
     The ports that the first start got are kept by later starts.
     """
 
-    def __init__(self, directory, settings="", certificates=None, verify=False):
+    def __init__(
+        self, directory, settings="", certificates=None, verify=False, executable=None
+    ):
+        self.executable = executable or program()
         self.directory = pathlib.Path(directory)
         self.settings = settings
         self.tls = tls_block(certificates, verify=verify) if certificates else None
@@ -100,7 +118,7 @@ class Broker:
         """Starts the process and waits until its ports file names every listener."""
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [program(), "-c", str(self.write_config()), "-DV"],
+                [self.executable, "-c", str(self.write_config()), "-DV"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -1,0 +1,128 @@
+//! Which operators are trusted, and accounts that they vouch for (reference security 5.1, 5.4).
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use super::Denial;
+use crate::auth::jwt::account::AccountClaims;
+use crate::auth::jwt::error::DecodeError;
+use crate::auth::jwt::operator::OperatorClaims;
+use crate::auth::jwt::scope::{Scope, SigningKey};
+use crate::auth::jwt::validation::{Class, blocker};
+
+/// Why an account is not to be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AccountError {
+    /// What was found is not the token of an account.
+    #[error("the account's token: {0}")]
+    Token(#[from] DecodeError),
+    /// It is another account's.
+    #[error("the token is that of account {found:?}, not of {expected:?}")]
+    Subject {
+        /// What was looked for.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// The key that signed it is no operator's we trust.
+    #[error("the account is signed by {0:?}, which is not trusted")]
+    Untrusted(String),
+    /// The claims are not valid, or not now.
+    #[error("the account's claims: {0}")]
+    Claims(String),
+}
+
+/// Keys that may sign accounts, and the accounts that there may be.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// By public key, whether its accounts have to be strict.
+    keys: HashMap<String, bool>,
+    pinned: Option<BTreeSet<String>>,
+}
+
+impl Trust {
+    /// Trusts these operators: their signing keys, and their own keys unless they are strict.
+    pub fn in_operators<'a>(operators: impl IntoIterator<Item = &'a OperatorClaims>) -> Self {
+        let mut keys: HashMap<String, bool> = HashMap::new();
+        for operator in operators {
+            let strict = operator.nats.strict_signing_key_usage;
+            let own = Some(&operator.sub).filter(|_| !strict);
+            for key in own.into_iter().chain(&operator.nats.signing_keys) {
+                *keys.entry(key.clone()).or_default() |= strict;
+            }
+        }
+        Self { keys, pinned: None }
+    }
+
+    /// Trusts these public keys (`trusted_keys`).
+    pub fn in_keys(keys: impl IntoIterator<Item = String>) -> Self {
+        Self { keys: keys.into_iter().map(|key| (key, false)).collect(), pinned: None }
+    }
+
+    /// Takes users of these accounts only (`resolver_pinned_accounts`). The system account has to
+    /// be among them if its users are to come in.
+    #[must_use]
+    pub fn pinned(self, accounts: impl IntoIterator<Item = String>) -> Self {
+        Self { pinned: Some(accounts.into_iter().collect()), ..self }
+    }
+
+    /// Whether users of this account are taken at all, before it is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::NotPinned`].
+    pub fn admits(&self, account: &str) -> Result<(), Denial> {
+        match &self.pinned {
+            Some(pinned) if !pinned.contains(account) => Err(Denial::NotPinned(account.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the token that a look-up of account `id` has found.
+    ///
+    /// # Errors
+    ///
+    /// The first reason against it.
+    pub fn account(&self, id: &str, token: &str, now: i64) -> Result<TrustedAccount, AccountError> {
+        let claims = AccountClaims::decode(token)?;
+        if claims.sub != id {
+            let (expected, found) = (id.to_owned(), claims.sub);
+            return Err(AccountError::Subject { expected, found });
+        }
+        if let Some(issue) = blocker(&claims.validate(now), Class::Time) {
+            return Err(AccountError::Claims(issue.text.clone()));
+        }
+        let Some(strict) = self.keys.get(&claims.iss).copied() else {
+            return Err(AccountError::Untrusted(claims.iss));
+        };
+        Ok(TrustedAccount { claims, strict })
+    }
+}
+
+/// An account that a trusted operator has signed, and whose claims are valid.
+#[derive(Clone, Debug)]
+pub struct TrustedAccount {
+    claims: AccountClaims,
+    /// Its own key may not sign users.
+    strict: bool,
+}
+
+impl TrustedAccount {
+    /// The claims.
+    pub fn claims(&self) -> &AccountClaims {
+        &self.claims
+    }
+
+    /// Whether this key may sign users, and with what scope.
+    pub fn signer(&self, key: &str) -> Option<Option<&Scope>> {
+        if !self.strict && key == self.claims.sub {
+            return Some(None);
+        }
+        let mut keys = self.claims.nats.signing_keys.iter();
+        keys.find(|known| known.key() == key).map(|known| match known {
+            SigningKey::Plain(_) => None,
+            SigningKey::Scoped(scope) => Some(&**scope),
+        })
+    }
+}
