@@ -27,6 +27,7 @@ mod limits;
 mod mappings;
 mod matching;
 mod modes;
+mod operator;
 mod permissions;
 mod publish;
 mod queues;
