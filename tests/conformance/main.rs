@@ -30,6 +30,7 @@ mod limits;
 mod mappings;
 mod matching;
 mod modes;
+mod operator;
 mod parties;
 mod permissions;
 mod publish;

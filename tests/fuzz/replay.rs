@@ -15,6 +15,8 @@ mod connect;
 mod dn;
 #[path = "fuzz_targets/headers.rs"]
 mod headers;
+#[path = "fuzz_targets/jwt.rs"]
+mod jwt;
 #[path = "fuzz_targets/nkey.rs"]
 mod nkey;
 #[path = "fuzz_targets/parser.rs"]
@@ -54,6 +56,11 @@ fn connect_seeds() {
 #[test]
 fn dn_seeds() {
     replay("dn", dn::run);
+}
+
+#[test]
+fn jwt_seeds() {
+    replay("jwt", jwt::run);
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! - [`session`]: one raw client connection
 //! - [`tls`]: certificates and TLS sessions
 //! - [`websocket`]: sessions over WebSocket
+//! - [`operator`]: the configuration and the users of operator mode
 //! - [`monitoring`]: a small HTTP client for `/varz`
 //! - [`bystanders`]: innocent clients that must not notice what others do
 #![allow(
@@ -20,6 +21,7 @@
 
 pub mod bystanders;
 pub mod monitoring;
+pub mod operator;
 pub mod program;
 pub mod scratch;
 pub mod server;
@@ -31,6 +33,7 @@ pub mod websocket;
 use std::time::{Duration, Instant};
 
 pub use bystanders::Bystanders;
+pub use operator::OperatorMode;
 pub use program::Program;
 pub use scratch::Scratch;
 pub use server::{Finished, Launch, Server};

@@ -106,7 +106,7 @@ pub enum Denial {
     /// At another time of day.
     #[error("the user may not connect at this time of day")]
     Time,
-    /// Permissions that nothing could ever fit.
+    /// Permissions that cannot be made ready; what nothing could ever fit is left out before.
     #[error("permissions: {0}")]
     Rule(#[from] InvalidRule),
 }

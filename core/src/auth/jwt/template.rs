@@ -46,7 +46,8 @@ pub enum TemplateError {
 /// Fills in a template.
 ///
 /// An entry with several functions, or with tags of several values, comes to one subject for each
-/// combination. Wildcards in a value are wildcards of the subject.
+/// combination. Wildcards in a value are wildcards of the subject. An entry with functions cannot
+/// have a queue (observed on nats-server 2.15.1).
 ///
 /// # Errors
 ///
@@ -57,19 +58,15 @@ pub fn expand(
     names: &Names<'_>,
 ) -> Result<UserPermissions, TemplateError> {
     Ok(UserPermissions {
-        publish: expand_side(&template.publish, names, false)?,
-        subscribe: expand_side(&template.subscribe, names, true)?,
+        publish: expand_side(&template.publish, names)?,
+        subscribe: expand_side(&template.subscribe, names)?,
         resp: template.resp,
     })
 }
 
-fn expand_side(
-    lists: &SubjectLists,
-    names: &Names<'_>,
-    queues: bool,
-) -> Result<SubjectLists, TemplateError> {
+fn expand_side(lists: &SubjectLists, names: &Names<'_>) -> Result<SubjectLists, TemplateError> {
     let list = |entries: &Option<Vec<String>>, may_drop| {
-        entries.as_deref().map(|entries| expand_list(entries, names, queues, may_drop)).transpose()
+        entries.as_deref().map(|entries| expand_list(entries, names, may_drop)).transpose()
     };
     let (allow, mut deny) = (list(&lists.allow, true)?, list(&lists.deny, false)?);
     let nothing_left = allow.as_ref().is_some_and(Vec::is_empty);
@@ -82,7 +79,6 @@ fn expand_side(
 fn expand_list(
     entries: &[String],
     names: &Names<'_>,
-    queues: bool,
     may_drop: bool,
 ) -> Result<Vec<String>, TemplateError> {
     let mut subjects = Vec::new();
@@ -100,7 +96,7 @@ fn expand_list(
         }
         for choice in 0..count {
             let subject = combination(&parts, choice);
-            if parse_entry(&subject, queues).is_ok() {
+            if parse_entry(&subject, false).is_ok() {
                 subjects.push(subject);
             } else if !may_drop {
                 return Err(TemplateError::Deny(entry.clone()));
@@ -185,13 +181,24 @@ fn values<'a>(function: &str, names: &Names<'a>) -> Option<Vec<&'a str>> {
     } else if is("account-subject()") {
         return Some(vec![names.account_key]);
     }
-    let argument = |name| function.strip_prefix(name)?.strip_suffix(')');
-    let (key, tags) = match argument("tag(") {
-        Some(key) => (key, names.user_tags),
-        None => (argument("account-tag(")?, names.account_tags),
+    let (key, tags, is_lower) = match argument(function, "tag(") {
+        Some((key, is_lower)) => (key, names.user_tags, is_lower),
+        None => {
+            let (key, is_lower) = argument(function, "account-tag(")?;
+            (key, names.account_tags, is_lower)
+        }
     };
     let prefix = format!("{}:", key.to_lowercase());
-    Some(tags.iter().filter_map(|tag| tag.strip_prefix(&prefix)).collect())
+    let values = tags.iter().filter_map(|tag| tag.strip_prefix(&prefix));
+    Some(values.filter(|_| is_lower).collect())
+}
+
+/// The argument of function `name`, and whether that is written in lower case: in any other the
+/// function is known, but has no value (observed on nats-server 2.15.1).
+fn argument<'a>(function: &'a str, name: &str) -> Option<(&'a str, bool)> {
+    let (written, rest) = function.split_at_checked(name.len())?;
+    let is_it = written.eq_ignore_ascii_case(name);
+    is_it.then_some((rest.strip_suffix(')')?, written == name))
 }
 
 #[cfg(test)]
@@ -242,6 +249,9 @@ mod tests {
             ("{{tag(TEAM)}}", &["a", "b"]),
             ("{{tag(up)}}.x", &[]),
             ("{{tag(odd)}}", &[]),
+            ("{{TAG(team)}}", &[]),
+            ("{{Account-Tag(env)}}", &[]),
+            ("{{tag( team )}}", &[]),
             ("{{}}", &["{{}}"]),
             ("{{name()", &["{{name()"]),
             ("{{name()}", &["{{name()}"]),
@@ -252,7 +262,6 @@ mod tests {
             assert_eq!(deny.is_empty(), !expected.is_empty(), "{entry}");
         }
         for (entry, function) in [
-            ("{{TAG(team)}}", "TAG(team)"),
             ("{{name}}", "name"),
             ("{{tag(team}}", "tag(team"),
             ("{{{name()}}", "{name()"),
@@ -268,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_is_denied_has_to_come_to_something() {
-        for entry in ["{{tag(nope)}}", "x.{{tag(odd)}}"] {
+        for entry in ["{{tag(nope)}}", "x.{{tag(odd)}}", "{{TAG(team)}}", "{{name()}} q"] {
             assert_eq!(filled("deny", &[entry]), Err(TemplateError::Deny(entry.to_owned())));
         }
         let denied = filled("deny", &["{{tag(team)}}.>", "plain"]);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::nkey::{PublicKey, Role};
-use super::super::permissions::{Lists, Responses, Rules};
+use super::super::permissions::{Lists, Responses, Rules, parse_entry};
 use super::super::users::{ConnectionType, ConnectionTypes};
 use super::claims::{Body, Claims, Kind, known_members, take_over};
 use super::network::{InvalidNetwork, Network, list_or_text};
@@ -219,6 +219,20 @@ pub enum Stay {
     NotNow,
 }
 
+impl SubjectLists {
+    fn fitting(&self, queues: bool) -> Lists {
+        let fitting = |list: &Option<Vec<String>>| -> Vec<String> {
+            let entries = list.iter().flatten();
+            entries.filter(|entry| parse_entry(entry, queues).is_ok()).cloned().collect()
+        };
+        let (allow, mut deny) = (fitting(&self.allow), fitting(&self.deny));
+        if allow.is_empty() && self.allow.as_ref().is_some_and(|entries| !entries.is_empty()) {
+            deny.push(">".to_owned());
+        }
+        Lists { allow, deny }
+    }
+}
+
 impl UserPermissions {
     /// Whether they say nothing, so that the account's default ones apply.
     pub fn is_empty(&self) -> bool {
@@ -227,15 +241,12 @@ impl UserPermissions {
         side(&self.publish) && side(&self.subscribe) && self.resp.is_none()
     }
 
-    /// The same as a permission map.
+    /// The same as a permission map. Entries that no subject could ever fit are left out (observed
+    /// on nats-server 2.15.1), which may leave nothing that is allowed.
     pub fn rules(&self) -> Rules {
-        let lists = |lists: &SubjectLists| Lists {
-            allow: lists.allow.clone().unwrap_or_default(),
-            deny: lists.deny.clone().unwrap_or_default(),
-        };
         Rules {
-            publish: lists(&self.publish),
-            subscribe: lists(&self.subscribe),
+            publish: self.publish.fitting(false),
+            subscribe: self.subscribe.fitting(true),
             responses: self.resp.map(|resp| Responses::from_signed(resp.max, resp.ttl)),
         }
     }
