@@ -1,5 +1,7 @@
 //! A shard's memory of what [`Interest`] answered.
 
+use core::cell::OnceCell;
+
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::cached_subjects::CachedSubjects;
@@ -31,6 +33,9 @@ pub struct Plan {
     pub shards: Vec<ShardId>,
     /// The queue groups with their members on all shards; one member of each gets a copy.
     pub queues: Vec<QueueGroup>,
+    /// Whether no link has two of the own shard's plain subscriptions, once the router, which
+    /// knows links, has found out.
+    pub(crate) apart: OnceCell<bool>,
 }
 
 impl Plan {
@@ -61,6 +66,7 @@ impl Plan {
         self.local.clear();
         self.local.shrink_to(KEPT_CAPACITY);
         self.shards.clear();
+        self.apart.take();
         into.recycle(&mut self.queues);
         self.queues.shrink_to(KEPT_CAPACITY);
     }

@@ -244,6 +244,11 @@ impl<'b> Routed<'b> {
         Publish { subject, reply, size, header_size, header_len, body, verbatim }
     }
 
+    /// Whether it is for the target's plain subscriptions only.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain && self.picks.is_empty()
+    }
+
     pub(crate) fn picks(&self) -> impl Iterator<Item = Pick<'b>> + use<'b> {
         let mut groups = self.groups;
         let pick =

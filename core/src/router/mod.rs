@@ -6,23 +6,27 @@
 
 pub(crate) mod deliver;
 pub(crate) mod mail;
+pub(crate) mod run;
 
 use deliver::{Delivery, Effects, Means, NOBODY};
-use mail::{Batch, Envelope, Pick};
+use mail::{Batch, Envelope, Origin, Pick};
+use run::Run;
 
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::{Member, Plan, QueueGroup};
-use crate::link::Phase;
 use crate::link::client::trace::Tracer;
+use crate::link::{Flags, Phase};
+use crate::settings::Settings;
 use crate::shard::Shard;
+use crate::subject::is_valid_literal;
 use crate::wire::{Publish, encode};
 
 impl Shard {
-    /// Routes what a client published; with `echo` its own subscriptions get it as well. Part of
-    /// its callers down to the first delivery: a call costs twenty instructions a message.
+    /// Routes what a client with these flags published. Part of its callers down to the first
+    /// delivery: a call costs twenty instructions a message.
     #[inline(always)]
-    pub(crate) fn publish(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) {
-        if self.route(publisher, echo, message) == 0
+    pub(crate) fn publish(&mut self, publisher: LinkId, flags: Flags, message: &Publish<'_>) {
+        if self.route(publisher, flags, message) == 0
             && let Some(reply) = message.reply
         {
             self.answer_no_responders(publisher.slot, message.subject, reply);
@@ -35,12 +39,22 @@ impl Shard {
     /// Delivers to everybody who wants the message; returns how many took it, another shard
     /// counting as one.
     #[inline(always)]
-    fn route(&mut self, publisher: LinkId, echo: bool, message: &Publish<'_>) -> usize {
+    fn route(&mut self, publisher: LinkId, flags: Flags, message: &Publish<'_>) -> usize {
         let (own, from) = (self.id, (self.id, publisher));
-        let deaf = if echo { NOBODY } else { publisher.slot };
-        let Match { plan, mut delivery, outboxes, picks, rng } = self.find(message, deaf);
+        let deaf = if flags.echo { NOBODY } else { publisher.slot };
+        let Match { plan, mut delivery, outboxes, picks, rng, run, settings } =
+            self.find(message, deaf);
         if plan.is_empty() {
             return 0;
+        }
+        // A publisher that is told something about every message has to be told in order.
+        let told = || flags.verbose || (flags.pedantic && !is_valid_literal(message.subject));
+        if plan.local.len() >= run::RECEIVERS
+            && settings.mappings.is_none()
+            && !told()
+            && run.begin(from, deaf, plan, &plan.shards, &delivery, message)
+        {
+            return plan.local.len();
         }
         let mut taken = delivery.hand_over_all(&plan.local);
         if plan.queues.is_empty() && plan.shards.is_empty() {
@@ -78,6 +92,7 @@ impl Shard {
             outboxes,
             picks,
             rng,
+            run,
             settings,
             now,
             hasher,
@@ -93,6 +108,40 @@ impl Shard {
             outboxes,
             picks,
             rng,
+            run,
+            settings,
+        }
+    }
+
+    /// Ends the run under way, if there is one. To be called before anything else is said to any
+    /// link.
+    #[inline]
+    pub(crate) fn end_run(&mut self) {
+        if let Some(from) = self.run.from() {
+            self.deliver_run(from);
+        }
+    }
+
+    #[inline(never)]
+    fn deliver_run(&mut self, (shard, link): Origin) {
+        let Self { links, subs, pool, effects, settings, now, hasher, run, outboxes, .. } = self;
+        let (limits, now) = (&settings.limits, *now);
+        let mut means = Means { links, subs, pool, effects, limits, now, hasher, tracer: None };
+        run.deliver(&mut means, outboxes);
+        if shard != self.id {
+            self.apply_relayed_effects((shard, link));
+        } else if !self.effects.is_quiet() {
+            self.apply_effects(Some(link));
+        }
+    }
+
+    /// Carries out what the delivery of a message from another shard left to be done, and has
+    /// its publisher slowed down there if a consumer lags behind.
+    fn apply_relayed_effects(&mut self, (shard, link): Origin) {
+        let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
+        self.apply_effects(None);
+        if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
+            outbox.push_stall(link);
         }
     }
 
@@ -103,13 +152,15 @@ impl Shard {
         while let Some(batch) = inbox.get_mut(self.inbox_next) {
             while let Some(envelope) = batch.next() {
                 self.deliver_envelope(&envelope);
-                if self.pass.out_bytes > limit {
+                if self.pass.out_bytes + self.run.owed() > limit {
+                    self.end_run();
                     self.inbox = inbox;
                     return;
                 }
             }
             self.inbox_next += 1;
         }
+        self.end_run();
         self.inbox_next = 0;
         self.shared.mailboxes[usize::from(self.id.0)].give_back(&mut inbox);
         self.inbox = inbox;
@@ -117,20 +168,23 @@ impl Shard {
 
     fn deliver_envelope(&mut self, envelope: &Envelope<'_>) {
         match envelope {
-            Envelope::Stall(link) => self.stall_link(*link),
+            Envelope::Stall(link) => {
+                self.end_run();
+                self.stall_link(*link);
+            }
             Envelope::Message(routed) => {
-                let lagging = self.deliver_routed(routed);
-                let (shard, link) = routed.from;
-                if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
-                    outbox.push_stall(link);
+                let message = &routed.message();
+                if !(routed.is_plain() && self.run.join(routed.from, message)) {
+                    self.end_run();
+                    self.deliver_routed(routed, message);
                 }
             }
         }
     }
 
-    /// Delivers one message from another shard; returns whether a consumer lags behind.
-    fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
-        let (own, message) = (self.id, &routed.message());
+    /// Delivers one message from another shard.
+    fn deliver_routed(&mut self, routed: &mail::Routed<'_>, message: &Publish<'_>) {
+        let own = self.id;
         // A queue message that was handed on may come back to its publisher's shard.
         let deaf = match routed.from {
             (shard, from) if shard == own => self
@@ -140,7 +194,13 @@ impl Shard {
                 .map_or(NOBODY, |_| from.slot),
             _ => NOBODY,
         };
-        let Match { plan, mut delivery, outboxes, rng, .. } = self.find(message, deaf);
+        let Match { plan, mut delivery, outboxes, rng, run, .. } = self.find(message, deaf);
+        if plan.local.len() >= run::RECEIVERS
+            && routed.is_plain()
+            && run.begin(routed.from, deaf, plan, &[], &delivery, message)
+        {
+            return;
+        }
         if routed.plain {
             delivery.hand_over_all(&plan.local);
         }
@@ -165,9 +225,7 @@ impl Shard {
                 outbox.push(routed.from, routed.handovers + 1, false, again, message);
             }
         }
-        let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
-        self.apply_effects(None);
-        lagging
+        self.apply_relayed_effects(routed.from);
     }
 
     /// Tells the publisher that nobody is there, if it asked to be told.
@@ -219,6 +277,8 @@ struct Match<'a> {
     outboxes: &'a mut [Batch],
     picks: &'a mut Vec<(SubId, usize)>,
     rng: &'a mut fastrand::Rng,
+    run: &'a mut Run,
+    settings: &'a Settings,
 }
 
 enum Choice {

@@ -151,7 +151,7 @@ impl Shard {
         if publish.header_len > 0 && is_trace_only(publish.header()) {
             return;
         }
-        self.publish(id, flags.echo, publish);
+        self.publish(id, flags, publish);
     }
 
     /// Tells a client what it did wrong, and goes on.
