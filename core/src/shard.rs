@@ -231,7 +231,7 @@ impl Shard {
         self.pass.publisher = Some(id);
         let (flush_at, flush_at_each) = (self.flush_at(FLUSH_AT), self.flush_at(FLUSH_AT_EACH));
         // At least one, however much waits.
-        let flush_at = flush_at.saturating_sub(self.unwritten).max(1);
+        let flush_at = self.pass.out_bytes + flush_at.saturating_sub(self.unwritten).max(1);
         while !self.is_full(flush_at, flush_at_each) {
             if settings.trace.is_none()
                 && let Some(publish) = parser.next_publish(&mut input, &rules)
@@ -404,14 +404,17 @@ impl Shard {
         self.send(slot, |out| encode::error(out, text));
     }
 
-    /// Whether so much has come to wait that it should be written. Ends a run to find out.
+    /// Whether this call has made so many bytes wait, and so many for each link, that they should
+    /// be written. Ends a run to find out.
     #[inline]
-    fn is_full(&mut self, at: u64, at_each: u64) -> bool {
-        let enough =
-            |it: &Self, bytes| bytes >= at && bytes >= it.pool.dirty.len() as u64 * at_each;
-        enough(self, self.effects.out_bytes + self.run.owed()) && {
+    pub(crate) fn is_full(&mut self, at: u64, at_each: u64) -> bool {
+        let enough = |it: &Self| {
+            let bytes = it.pass.out_bytes + it.effects.out_bytes + it.run.owed();
+            bytes >= at && bytes >= it.pool.dirty.len() as u64 * at_each
+        };
+        enough(self) && {
             self.end_run();
-            enough(self, self.effects.out_bytes)
+            enough(self)
         }
     }
 
@@ -433,7 +436,7 @@ impl Shard {
                     return true;
                 }
             }
-            self.deliver_inbox(limit);
+            self.deliver_inbox(limit, self.flush_at(FLUSH_AT_EACH));
             if !self.inbox.is_empty() {
                 return false;
             }

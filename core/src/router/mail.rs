@@ -257,8 +257,10 @@ impl<'b> Routed<'b> {
     }
 }
 
-/// Where other shards leave batches for one shard.
+/// Where other shards leave batches for one shard, on cache lines of its own: every read of its
+/// owner looks whether there is something.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Mailbox {
     full: AtomicBool,
     inside: Mutex<Inside>,

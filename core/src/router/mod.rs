@@ -146,14 +146,13 @@ impl Shard {
     }
 
     /// Delivers what other shards handed over, until there is no more or `limit` bytes wait to be
-    /// written; what is left stays in the inbox.
-    pub(crate) fn deliver_inbox(&mut self, limit: u64) {
+    /// written, and `each` for every link with some; what is left stays in the inbox.
+    pub(crate) fn deliver_inbox(&mut self, limit: u64, each: u64) {
         let mut inbox = std::mem::take(&mut self.inbox);
         while let Some(batch) = inbox.get_mut(self.inbox_next) {
             while let Some(envelope) = batch.next() {
                 self.deliver_envelope(&envelope);
-                if self.pass.out_bytes + self.run.owed() > limit {
-                    self.end_run();
+                if self.is_full(limit, each) {
                     self.inbox = inbox;
                     return;
                 }
