@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// Counters of one shard. Only that shard writes them, so a store is enough.
+        /// Counters of one shard. Only that shard writes them, so a store is enough; and they
+        /// share no cache line with a sibling's.
         #[derive(Debug, Default)]
+        #[repr(align(128))]
         pub struct Counters {
             $($(#[$doc])* pub $name: Counter,)+
         }

@@ -49,6 +49,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Pending bytes above which a receiver lags behind.
+    pub(crate) fn lagging(&self) -> usize {
+        self.max_pending / 4 * 3
+    }
+}
+
 /// Most digits of a size on the wire; larger sizes cannot be expressed.
 pub const MAX_SIZE_DIGITS: usize = 9;
 

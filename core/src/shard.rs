@@ -32,6 +32,7 @@ use crate::outbound::{BufferPool, Outbound};
 use crate::reason::CloseReason;
 use crate::router::deliver::Effects;
 use crate::router::mail::Batch;
+use crate::router::run::Run;
 use crate::router::services::Responses;
 use crate::router::takes_part;
 use crate::settings::Settings;
@@ -105,6 +106,8 @@ pub struct Shard {
     /// Room for the members of other shards that one message's queue groups chose: the member and
     /// its group's place in the plan.
     pub(crate) picks: Vec<(SubId, usize)>,
+    /// Messages that wait for the next one. Empty between calls.
+    pub(crate) run: Run,
     /// Room for the verb and the new subject of a message that is mapped.
     pub(crate) renamed: Vec<u8>,
     /// Responses that requests to other accounts wait for.
@@ -145,6 +148,7 @@ impl Shard {
             effects: Effects::default(),
             outboxes,
             picks: Vec::new(),
+            run: Run::default(),
             renamed: Vec::new(),
             responses: Responses::default(),
             rng,
@@ -247,18 +251,23 @@ impl Shard {
         self.pass.publisher = Some(id);
         let (flush_at, flush_at_each) = (self.flush_at(FLUSH_AT), self.flush_at(FLUSH_AT_EACH));
         // At least one, however much waits.
-        let flush_at = flush_at.saturating_sub(self.unwritten).max(1);
-        while self.effects.out_bytes < flush_at
-            || self.effects.out_bytes < self.pool.dirty.len() as u64 * flush_at_each
-        {
+        let flush_at = self.pass.out_bytes + flush_at.saturating_sub(self.unwritten).max(1);
+        while !self.is_full(flush_at, flush_at_each) {
             if settings.trace.is_none()
                 && let Some(publish) = parser.next_publish(&mut input, &rules)
             {
+                if self.run.join((self.id, id), &publish) {
+                    self.pass.in_msgs += 1;
+                    self.pass.in_bytes += publish.body.as_slice().len() as u64;
+                    continue;
+                }
+                self.end_run();
                 if self.publish_from_client(id.slot, &publish).is_break() {
                     break;
                 }
                 continue;
             }
+            self.end_run();
             match parser.next(&mut input, &rules) {
                 Ok(Some(op)) => {
                     let connect = matches!(op, crate::wire::Op::Connect(_));
@@ -276,6 +285,7 @@ impl Shard {
                 }
             }
         }
+        self.end_run();
         let active = self.active;
         let mut taken = bytes.len();
         if let Some(link) = self.links.at_mut(id.slot) {
@@ -321,7 +331,7 @@ impl Shard {
     /// `count` of the bytes waiting for a link are written. Zero says that it takes none now.
     pub fn written(&mut self, now: Time, id: LinkId, count: usize) {
         self.now = now;
-        let high = self.settings.limits.max_pending / 4 * 3;
+        let high = self.settings.limits.lagging();
         let Self { links, pool, .. } = self;
         let Some(link) = links.at_mut(id.slot).filter(|link| link.id == id) else { return };
         link.outbound.advance(count, pool);
@@ -416,6 +426,20 @@ impl Shard {
         self.send(slot, |out| encode::error(out, text));
     }
 
+    /// Whether this call has made so many bytes wait, and so many for each link, that they should
+    /// be written. Ends a run to find out.
+    #[inline]
+    pub(crate) fn is_full(&mut self, at: u64, at_each: u64) -> bool {
+        let enough = |it: &Self| {
+            let bytes = it.pass.out_bytes + it.effects.out_bytes + it.run.owed();
+            bytes >= at && bytes >= it.pool.dirty.len() as u64 * at_each
+        };
+        enough(self) && {
+            self.end_run();
+            enough(self)
+        }
+    }
+
     /// A link with a small limit must have its chance to be written before it is over it.
     fn flush_at(&self, at: u64) -> u64 {
         at.min((self.settings.limits.max_pending / 4) as u64 + 1)
@@ -434,7 +458,7 @@ impl Shard {
                     return true;
                 }
             }
-            self.deliver_inbox(limit);
+            self.deliver_inbox(limit, self.flush_at(FLUSH_AT_EACH));
             if !self.inbox.is_empty() {
                 return false;
             }

@@ -12,7 +12,7 @@ const SHORT: usize = 14;
 
 /// A subscription identifier as the client wrote it, with a blank behind it as messages have it.
 /// Nearly all are a few digits, so they live inside the subscription instead of behind a pointer.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Sid {
     /// `len` is the identifier's alone.
     Short { len: u8, octets: [u8; SHORT] },

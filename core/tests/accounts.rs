@@ -409,3 +409,33 @@ fn the_server_asks_and_is_asked_like_anybody() {
     world.wait(2 * timeout);
     assert_eq!(world.answers[1..], [(1, Some("yes".to_owned())), (2, None)]);
 }
+
+#[test]
+fn messages_that_wait_for_each_other_reach_every_account_and_no_other() {
+    let exports =
+        vec![export("s.>", ExportKind::Stream), export("q", service(ResponseKind::Stream))];
+    let imports = vec![stream_import("A", "s.>", None), service_import("A", "q", None)];
+    let mut world = World::new(&[account("A", exports, vec![]), account("B", vec![], imports)]);
+    let a: Vec<usize> = (0..8).map(|at| world.client(at % 2, "a")).collect();
+    let b: Vec<usize> = (0..8).map(|at| world.client(at % 2, "b")).collect();
+    for client in a.iter().chain(&b) {
+        world.say(*client, "SUB s.x 1\r\nSUB inbox 2\r\n");
+    }
+    world.say(a[0], &"PUB s.x 1\r\nm\r\n".repeat(3));
+    for client in a.iter().chain(&b) {
+        assert_eq!(world.heard(*client), "MSG s.x 1 1\r\nm\r\n".repeat(3));
+    }
+    // One link publishes on one subject in both accounts: its own, and the one that it answers to.
+    world.say(a[1], "SUB q 3\r\n");
+    world.say(b[0], "PUB q inbox 0\r\n\r\n");
+    let request = world.heard(a[1]);
+    let reply = reply_of(&request);
+    let one = "PUB inbox 1\r\nA\r\n";
+    world.say(a[1], &format!("{one}{one}PUB {reply} 1\r\nB\r\n{one}"));
+    for client in &a {
+        assert_eq!(world.heard(*client), "MSG inbox 2 1\r\nA\r\n".repeat(3));
+    }
+    for client in &b {
+        assert_eq!(world.heard(*client), "MSG inbox 2 1\r\nB\r\n");
+    }
+}

@@ -1,5 +1,6 @@
 //! A shard's memory of what [`Interest`] answered.
 
+use core::cell::OnceCell;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -40,6 +41,9 @@ pub struct Plan {
     pub responses: bool,
     /// There is more than `local`.
     more: bool,
+    /// Whether no link has two of the own shard's plain subscriptions, once the router, which
+    /// knows links, has found out.
+    pub(crate) apart: OnceCell<bool>,
 }
 
 impl Plan {
@@ -87,6 +91,7 @@ impl Plan {
         self.services = None;
         self.responses = false;
         self.more = false;
+        self.apart.take();
         into.recycle(&mut self.queues);
         self.queues.shrink_to(KEPT_CAPACITY);
     }

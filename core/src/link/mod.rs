@@ -160,6 +160,9 @@ pub(crate) struct Flags {
     pub(crate) connected: bool,
     /// Its account has mappings.
     pub(crate) mapped: bool,
+    /// What it publishes may wait for the next: it is told nothing about each message, and nothing
+    /// but its subject says what becomes of one.
+    pub(crate) patient: bool,
     /// The PONG that follows CONNECT is out, and with it the one INFO that answers it.
     pub(crate) first_pong: bool,
 }
@@ -234,6 +237,7 @@ impl Link {
                 async_info: false,
                 connected: false,
                 mapped: false,
+                patient: false,
                 first_pong: false,
             },
             parser: Parser::default(),
@@ -296,7 +300,16 @@ impl Link {
             return false;
         }
         self.permissions = rules.map(|rules| Box::new(LinkPermissions::new(rules)));
+        self.judge_patience();
         true
+    }
+
+    /// To be called when anything changes that [`Flags::patient`] depends on.
+    pub(crate) fn judge_patience(&mut self) {
+        let Flags { verbose, pedantic, mapped, .. } = self.flags;
+        let counted = |it: &LinkPermissions| it.rules().responses().is_some();
+        let counted = self.permissions.as_deref().is_some_and(counted);
+        self.flags.patient = !(verbose || pedantic || mapped || counted);
     }
 
     /// What the parser must hold against this peer.
@@ -327,6 +340,7 @@ impl Link {
     /// Takes over what holds for its account and its user. `epoch` is when time began.
     pub(crate) fn obey(&mut self, rules: &Rules, epoch: Duration) {
         self.flags.mapped = rules.mappings.is_some();
+        self.judge_patience();
         let payload = [rules.limits.payload, self.identity.limits().payload];
         self.max_payload = payload.into_iter().flatten().min().unwrap_or(usize::MAX);
         let subscriptions = [rules.limits.subscriptions, self.identity.limits().subscriptions];

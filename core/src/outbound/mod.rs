@@ -52,6 +52,15 @@ impl BufferPool {
         }
     }
 
+    /// Puts the link in `slot` on the list of those to flush, unless it says that it is there.
+    #[inline]
+    pub(crate) fn mark(&mut self, dirty: &mut bool, slot: u32) {
+        if !*dirty {
+            *dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
     /// Gives all kept memory back to the system; called when a shard has been idle.
     pub fn release(&mut self) {
         self.free = Vec::new();

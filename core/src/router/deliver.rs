@@ -88,6 +88,22 @@ pub(crate) struct Means<'a> {
     pub(crate) tracer: Option<Box<Tracer<'a>>>,
 }
 
+impl Means<'_> {
+    /// The same, for a while. Nothing is noted.
+    pub(crate) fn again(&mut self) -> Means<'_> {
+        Means {
+            links: self.links,
+            subs: self.subs,
+            pool: self.pool,
+            effects: self.effects,
+            limits: self.limits,
+            now: self.now,
+            hasher: self.hasher,
+            tracer: None,
+        }
+    }
+}
+
 impl<'a> Delivery<'a> {
     /// `deaf` is the slot of a publisher that is not to hear itself, or [`NOBODY`].
     #[inline]
@@ -100,7 +116,7 @@ impl<'a> Delivery<'a> {
             pool,
             effects,
             deaf,
-            high: limits.max_pending / 4 * 3,
+            high: limits.lagging(),
             max: limits.max_pending,
             drop_when_lagging: limits.no_fast_producer_stall,
             message,
@@ -218,10 +234,7 @@ impl<'a> Delivery<'a> {
         if let Some(tracer) = &mut self.tracer {
             tracer.delivered(link, sub, message);
         }
-        if !link.dirty {
-            link.dirty = true;
-            self.pool.dirty.push(sub.link);
-        }
+        self.pool.mark(&mut link.dirty, sub.link);
         true
     }
 
@@ -234,6 +247,16 @@ impl<'a> Delivery<'a> {
         }
         self.count(taken);
         taken
+    }
+
+    /// The links of these subscriptions.
+    pub(crate) fn links_of(&self, ids: &[SubId]) -> impl Iterator<Item = u32> {
+        ids.iter().filter_map(|id| self.subs.at(id.slot)).map(|sub| sub.link)
+    }
+
+    /// Whether deliveries are noted one by one.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.tracer.is_some()
     }
 
     /// Counts `taken` deliveries.

@@ -232,7 +232,13 @@ fn cut<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
 impl<'b> Routed<'b> {
     /// How it came to the router.
     pub(super) fn way(&self, deaf: u32) -> Way {
-        Way { account: self.account, from: self.from, deaf, crossed: self.crossed }
+        Way {
+            account: self.account,
+            from: self.from,
+            deaf,
+            crossed: self.crossed,
+            patient: self.is_plain() && !self.crossed,
+        }
     }
 
     pub(crate) fn message(&self) -> Publish<'b> {
@@ -261,6 +267,11 @@ impl<'b> Routed<'b> {
         Publish { subject, reply, size, header_size, header_len, body, verbatim }
     }
 
+    /// Whether it is for the target's plain subscriptions only.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain && self.picks.is_empty()
+    }
+
     pub(crate) fn picks(&self) -> impl Iterator<Item = Pick<'b>> + use<'b> {
         let mut groups = self.groups;
         let pick =
@@ -269,8 +280,10 @@ impl<'b> Routed<'b> {
     }
 }
 
-/// Where other shards leave batches for one shard.
+/// Where other shards leave batches for one shard, on cache lines of its own: every read of its
+/// owner looks whether there is something.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Mailbox {
     full: AtomicBool,
     inside: Mutex<Inside>,

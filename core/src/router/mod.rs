@@ -8,11 +8,13 @@ pub(crate) mod deliver;
 pub(crate) mod mail;
 pub(crate) mod own;
 mod request_info;
+pub(crate) mod run;
 pub(crate) mod services;
 mod streams;
 
 use deliver::{Delivery, Effects, Means, NOBODY};
 use mail::{Batch, Envelope, Origin, Pick};
+use run::Run;
 use services::Request;
 
 use crate::account::AccountId;
@@ -25,13 +27,19 @@ use crate::shard::Shard;
 use crate::wire::{Publish, encode};
 
 impl Shard {
-    /// Routes what a client published; with `echo` its own subscriptions get it as well. Part of
-    /// its callers down to the first delivery: a call costs twenty instructions a message.
+    /// Routes what a client with these flags published. Part of its callers down to the first
+    /// delivery: a call costs twenty instructions a message.
     #[inline(always)]
     pub(crate) fn publish(&mut self, sender: Sender, message: &Publish<'_>) {
         let publisher = sender.link;
         let deaf = if sender.flags.echo { NOBODY } else { publisher.slot };
-        let way = Way { account: sender.account, from: (self.id, publisher), deaf, crossed: false };
+        let way = Way {
+            account: sender.account,
+            from: (self.id, publisher),
+            deaf,
+            crossed: false,
+            patient: sender.flags.patient,
+        };
         if self.route(way, message, None) == 0
             && let Some(reply) = message.reply
         {
@@ -49,12 +57,17 @@ impl Shard {
     fn route(&mut self, way: Way, message: &Publish<'_>, request: Option<&Request>) -> usize {
         let own = self.id;
         let Some(found) = self.find(way.account, message, way.deaf) else { return 0 };
-        let Match { plan, mut delivery, outboxes, picks, rng } = found;
+        let Match { plan, mut delivery, outboxes, picks, rng, run } = found;
         if way.crossed {
             delivery.keep_inside();
         }
         if plan.is_empty() {
             return 0;
+        }
+        if plan.local.len() >= run::RECEIVERS
+            && run.begin(way, plan, &plan.shards, &delivery, message)
+        {
+            return plan.local.len();
         }
         let mut taken = delivery.hand_over_all(&plan.local);
         if plan.is_local_only() {
@@ -107,6 +120,7 @@ impl Shard {
             outboxes,
             picks,
             rng,
+            run,
             settings,
             now,
             hasher,
@@ -123,23 +137,57 @@ impl Shard {
             outboxes,
             picks,
             rng,
+            run,
         })
     }
 
+    /// Ends the run under way, if there is one. To be called before anything else is said to any
+    /// link.
+    #[inline]
+    pub(crate) fn end_run(&mut self) {
+        if let Some(from) = self.run.from() {
+            self.deliver_run(from);
+        }
+    }
+
+    #[inline(never)]
+    fn deliver_run(&mut self, (shard, link): Origin) {
+        let Self { links, subs, pool, effects, settings, now, hasher, run, outboxes, .. } = self;
+        let (limits, now) = (&settings.limits, *now);
+        let mut means = Means { links, subs, pool, effects, limits, now, hasher, tracer: None };
+        run.deliver(&mut means, outboxes);
+        if shard != self.id {
+            self.apply_relayed_effects((shard, link));
+        } else if !self.effects.is_quiet() {
+            self.apply_effects(Some(link));
+        }
+    }
+
+    /// Carries out what the delivery of a message from another shard left to be done, and has
+    /// its publisher slowed down there if a consumer lags behind.
+    fn apply_relayed_effects(&mut self, (shard, link): Origin) {
+        let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
+        self.apply_effects(None);
+        if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
+            outbox.push_stall(link);
+        }
+    }
+
     /// Delivers what other shards handed over, until there is no more or `limit` bytes wait to be
-    /// written; what is left stays in the inbox.
-    pub(crate) fn deliver_inbox(&mut self, limit: u64) {
+    /// written, and `each` for every link with some; what is left stays in the inbox.
+    pub(crate) fn deliver_inbox(&mut self, limit: u64, each: u64) {
         let mut inbox = std::mem::take(&mut self.inbox);
         while let Some(batch) = inbox.get_mut(self.inbox_next) {
             while let Some(envelope) = batch.next() {
                 self.deliver_envelope(&envelope);
-                if self.pass.out_bytes > limit {
+                if self.is_full(limit, each) {
                     self.inbox = inbox;
                     return;
                 }
             }
             self.inbox_next += 1;
         }
+        self.end_run();
         self.inbox_next = 0;
         self.shared.mailboxes[usize::from(self.id.0)].give_back(&mut inbox);
         self.inbox = inbox;
@@ -147,20 +195,23 @@ impl Shard {
 
     fn deliver_envelope(&mut self, envelope: &Envelope<'_>) {
         match envelope {
-            Envelope::Stall(link) => self.stall_link(*link),
+            Envelope::Stall(link) => {
+                self.end_run();
+                self.stall_link(*link);
+            }
             Envelope::Message(routed) => {
-                let lagging = self.deliver_routed(routed);
-                let (shard, link) = routed.from;
-                if lagging && let Some(outbox) = self.outboxes.get_mut(usize::from(shard.0)) {
-                    outbox.push_stall(link);
+                let message = &routed.message();
+                if !(routed.is_plain() && self.run.join(routed.from, message)) {
+                    self.end_run();
+                    self.deliver_routed(routed, message);
                 }
             }
         }
     }
 
-    /// Delivers one message from another shard; returns whether a consumer lags behind.
-    fn deliver_routed(&mut self, routed: &mail::Routed<'_>) -> bool {
-        let (own, message) = (self.id, &routed.message());
+    /// Delivers one message from another shard.
+    fn deliver_routed(&mut self, routed: &mail::Routed<'_>, message: &Publish<'_>) {
+        let own = self.id;
         // A queue message that was handed on may come back to its publisher's shard.
         let deaf = match routed.from {
             (shard, from) if shard == own => self
@@ -171,8 +222,12 @@ impl Shard {
             _ => NOBODY,
         };
         self.behold(routed.account);
-        let Some(found) = self.find(routed.account, message, deaf) else { return false };
-        let Match { plan, mut delivery, outboxes, rng, .. } = found;
+        let Some(found) = self.find(routed.account, message, deaf) else { return };
+        let Match { plan, mut delivery, outboxes, rng, run, .. } = found;
+        let way = routed.way(deaf);
+        if plan.local.len() >= run::RECEIVERS && run.begin(way, plan, &[], &delivery, message) {
+            return;
+        }
         if routed.crossed {
             delivery.keep_inside();
         }
@@ -203,9 +258,7 @@ impl Shard {
         if routed.plain && plan.responses {
             self.cross(routed.way(NOBODY), None, true, message, None);
         }
-        let lagging = std::mem::take(&mut self.effects.stall_millis) > 0;
-        self.apply_effects(None);
-        lagging
+        self.apply_relayed_effects(routed.from);
     }
 
     /// Tells the publisher that nobody is there, if it asked to be told.
@@ -253,7 +306,7 @@ impl Shard {
 }
 
 /// How a message comes to the router.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Way {
     /// The account in which it is published.
     account: AccountId,
@@ -262,6 +315,8 @@ struct Way {
     deaf: u32,
     /// It comes from another account, and is no stream for a third one.
     crossed: bool,
+    /// It may wait for the next one of its publisher.
+    patient: bool,
 }
 
 /// The parts of a shard that one message's routing uses side by side.
@@ -271,6 +326,7 @@ struct Match<'a> {
     outboxes: &'a mut [Batch],
     picks: &'a mut Vec<(SubId, usize)>,
     rng: &'a mut fastrand::Rng,
+    run: &'a mut Run,
 }
 
 enum Choice {

@@ -101,6 +101,7 @@ impl Shard {
             from: (self.id, NO_LINK),
             deaf: NOBODY,
             crossed: false,
+            patient: false,
         };
         self.route_on(way, &publish, None) > 0
     }

@@ -184,7 +184,8 @@ impl Shard {
             body: Body::Slice(&body),
             verbatim: None,
         };
-        let there = Way { account: import.exporter, deaf: NOBODY, crossed: true, ..way };
+        let there =
+            Way { account: import.exporter, deaf: NOBODY, crossed: true, patient: false, ..way };
         let taken = self.route_on(there, &message, Some(&next));
         if taken == 0
             && let Some(token) = waiting
@@ -277,7 +278,7 @@ impl Shard {
                     self.expect(account, wanted, ResponseKind::Singleton, threshold)
                 });
                 let again = again.map(|token| self.reply_subject(account, token));
-                let there = Way { account, deaf: NOBODY, crossed: true, ..way };
+                let there = Way { account, deaf: NOBODY, crossed: true, patient: false, ..way };
                 let response = Publish {
                     subject: &reply,
                     reply: again.as_deref(),

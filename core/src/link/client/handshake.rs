@@ -64,6 +64,7 @@ impl Shard {
         link.flags.headers = headers;
         link.flags.no_responders = options.no_responders;
         link.flags.async_info = options.protocol >= 1;
+        link.judge_patience();
         if !link.flags.connected {
             link.flags.connected = true;
             let interval = ping_interval(&self.settings, link.endpoint.transport);
