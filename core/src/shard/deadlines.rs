@@ -27,6 +27,10 @@ impl Shard {
             self.fire(slot);
             self.schedule(slot);
         }
+        // Links that closed leave theirs behind.
+        if self.timers.len() < self.timers.capacity() / 4 {
+            self.timers.shrink_to(self.timers.len() * 2);
+        }
         if self.links.len() == 0 {
             self.pool.release();
         }
