@@ -522,19 +522,36 @@ impl Driver {
         }
     }
 
-    /// The end: last bytes out where the reason allows, then the core forgets the link.
-    async fn finish(self: Rc<Self>, id: LinkId, connection: Rc<Connection>, reason: CloseReason) {
+    /// The end: last bytes out where the reason allows, then the core forgets the link. Only what
+    /// has to wait for the peer becomes a task: a crowd that leaves at once leaves none.
+    fn finish(self: &Rc<Self>, id: LinkId, connection: &Rc<Connection>, reason: CloseReason) {
         if reason.flushes() {
             if let Some(conn) = connection.conn.borrow_mut().as_mut() {
                 conn.begin_close(close_code(reason));
             }
-            let last = async {
-                while self.write(id, &connection).is_ok() && connection.state.get().blocked {
-                    connection.ready(Direction::Write).await;
-                }
-            };
-            let _ = tokio::time::timeout(LAST_FLUSH, last).await;
+            if self.write(id, connection).is_ok() && connection.state.get().blocked {
+                let (driver, connection) = (self.clone(), connection.clone());
+                tokio::task::spawn_local(async move {
+                    let last = driver.flush_last(id, &connection);
+                    let _ = tokio::time::timeout(LAST_FLUSH, last).await;
+                    driver.forget(id, &connection, reason);
+                });
+                return;
+            }
         }
+        self.forget(id, connection, reason);
+    }
+
+    async fn flush_last(&self, id: LinkId, connection: &Connection) {
+        while connection.state.get().blocked {
+            connection.ready(Direction::Write).await;
+            if self.write(id, connection).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn forget(&self, id: LinkId, connection: &Connection, reason: CloseReason) {
         self.shard.borrow_mut().closed(self.now(), id, reason);
         if let Some(place) = self.connections.borrow_mut().get_mut(id.slot as usize) {
             *place = None;
@@ -542,11 +559,11 @@ impl Driver {
         self.drain();
         // The command loop may be waiting for the last link.
         self.timer.notify_one();
-        let conn = connection.conn.borrow_mut().take();
-        if let Some(conn) = conn.filter(|_| reason.flushes())
-            && conn.shutdown_write().is_ok()
-        {
-            conn.linger(LAST_FLUSH).await;
+        let Some(conn) = connection.conn.borrow_mut().take() else { return };
+        // A peer that has ended a bare stream sends nothing more that could be lost.
+        let ended = reason == CloseReason::ClientClosed && conn.is_bare();
+        if reason.flushes() && !ended && conn.shutdown_write().is_ok() {
+            tokio::task::spawn_local(conn.linger(LAST_FLUSH));
         }
     }
 }
@@ -593,8 +610,7 @@ impl Future for Service {
                 Poll::Pending
             }
             Poll::Ready(reason) => {
-                let end = driver.clone().finish(*id, connection.clone(), reason);
-                tokio::task::spawn_local(end);
+                driver.finish(*id, connection, reason);
                 Poll::Ready(())
             }
         }
