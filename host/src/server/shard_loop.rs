@@ -124,7 +124,12 @@ pub(super) fn spawn(
             std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
                 let shard = Shard::new(around.id, shared, settings, seed);
                 let local = tokio::task::LocalSet::new();
-                local.block_on(&runtime, Driver::new(shard, around).run(commands));
+                // A task beside the others: what is blocked on is polled whenever any of them is.
+                let run = async {
+                    tokio::task::spawn_local(Driver::new(shard, around).run(commands)).await
+                };
+                // It neither panics nor is cancelled.
+                let _ = local.block_on(&runtime, run);
             })?;
         handles.push(ShardHandle { sender: senders[number].clone(), runtime: metrics, thread });
     }
