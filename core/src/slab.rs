@@ -1,7 +1,7 @@
 //! Slots that are used again, each with a generation that tells its occupants apart.
 
 /// Slots that are kept however few are occupied.
-const KEEP: usize = 1024;
+const KEEP: usize = 64;
 
 /// A growable set of slots.
 #[derive(Debug)]

@@ -404,6 +404,8 @@ impl Link {
             if !parts.is_empty() {
                 let _ = write!(label, " - {}", quote(parts.join(":").as_bytes()));
             }
+            let nkey = options.credential(|all| &all.nkey);
+            let user = options.credential(|all| &all.user);
             let who = match &self.identity {
                 Identity::User(user) => {
                     let kind = match user.login {
@@ -414,13 +416,11 @@ impl Link {
                 }
                 Identity::Token(_) => "$G/token".to_owned(),
                 // Nobody asked for it, but it tells connections apart.
-                Identity::Anonymous if !options.nkey.is_empty() => {
-                    format!("$G/nkey:{}", options.nkey)
+                Identity::Anonymous if !nkey.is_empty() => format!("$G/nkey:{nkey}"),
+                Identity::Anonymous if !user.is_empty() => format!("$G/user:{user}"),
+                Identity::Anonymous if !options.credential(|all| &all.auth_token).is_empty() => {
+                    "$G/token".to_owned()
                 }
-                Identity::Anonymous if !options.user.is_empty() => {
-                    format!("$G/user:{}", options.user)
-                }
-                Identity::Anonymous if !options.auth_token.is_empty() => "$G/token".to_owned(),
                 Identity::Anonymous => return label,
             };
             let _ = write!(label, " - {}", quote(who.as_bytes()));

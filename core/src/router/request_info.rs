@@ -98,7 +98,9 @@ impl RequestInfo {
         self.user = match &link.identity {
             Identity::User(user) => user.name().into(),
             Identity::Token(_) => "[REDACTED]".into(),
-            Identity::Anonymous => link.options.as_deref().map_or("", |it| &it.user).into(),
+            Identity::Anonymous => {
+                link.options.as_deref().map_or("", |it| it.credential(|all| &all.user)).into()
+            }
         };
         if let Some(options) = link.options.as_deref() {
             self.name = options.name.clone();

@@ -28,6 +28,10 @@ impl Shard {
             self.schedule(slot);
         }
         self.give_up_requests();
+        // Links that closed leave theirs behind.
+        if self.timers.len() < self.timers.capacity() / 4 {
+            self.timers.shrink_to(self.timers.len() * 2);
+        }
         if self.links.len() == 0 {
             self.pool.release();
         }

@@ -24,20 +24,8 @@ pub struct ConnectOptions {
     pub pedantic: bool,
     /// The client insists on TLS; informational.
     pub tls_required: bool,
-    /// Token credential. Secret.
-    pub auth_token: Box<str>,
-    /// User name.
-    pub user: Box<str>,
-    /// Password. Secret.
-    pub pass: Box<str>,
-    /// User JWT. Secret.
-    pub jwt: Box<str>,
-    /// Public user nkey.
-    pub nkey: Box<str>,
-    /// Signature of the nonce, base64. Secret.
-    pub sig: Box<str>,
-    /// Signature of the nonce by a trusted proxy, base64. Secret.
-    pub proxy_sig: Box<str>,
+    /// What it logs in with, if it has named any of it.
+    pub credentials: Option<Box<Credentials>>,
     /// The client's name; monitoring only.
     pub name: Box<str>,
     /// The client's language; monitoring only.
@@ -53,10 +41,30 @@ pub struct ConnectOptions {
     pub headers: bool,
     /// The client wants a 503 when nobody took its request.
     pub no_responders: bool,
-    /// Historic; the link refuses it unless it is empty.
-    pub account: Box<str>,
     /// Historic; the link refuses it when true.
     pub new_account: bool,
+}
+
+/// What a client logs in with. In a box of its own, because the options are kept as long as the
+/// connection lasts and many a client has no credentials.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Token credential. Secret.
+    pub auth_token: Box<str>,
+    /// User name.
+    pub user: Box<str>,
+    /// Password. Secret.
+    pub pass: Box<str>,
+    /// User JWT. Secret.
+    pub jwt: Box<str>,
+    /// Public user nkey.
+    pub nkey: Box<str>,
+    /// Signature of the nonce, base64. Secret.
+    pub sig: Box<str>,
+    /// Signature of the nonce by a trusted proxy, base64. Secret.
+    pub proxy_sig: Box<str>,
+    /// Historic; the link refuses it unless it is empty.
+    pub account: Box<str>,
 }
 
 /// What holds before the first CONNECT, and for what it leaves out (client-protocol 1.10).
@@ -66,13 +74,7 @@ impl Default for ConnectOptions {
             verbose: true,
             pedantic: true,
             tls_required: false,
-            auth_token: Box::default(),
-            user: Box::default(),
-            pass: Box::default(),
-            jwt: Box::default(),
-            nkey: Box::default(),
-            sig: Box::default(),
-            proxy_sig: Box::default(),
+            credentials: None,
             name: Box::default(),
             lang: Box::default(),
             version: Box::default(),
@@ -80,7 +82,6 @@ impl Default for ConnectOptions {
             echo: true,
             headers: false,
             no_responders: false,
-            account: Box::default(),
             new_account: false,
         }
     }
@@ -120,6 +121,11 @@ impl From<serde_json::Error> for ConnectError {
 }
 
 impl ConnectOptions {
+    /// One of the credentials; empty if it was not given.
+    pub fn credential(&self, which: impl FnOnce(&Credentials) -> &str) -> &str {
+        self.credentials.as_deref().map_or("", which)
+    }
+
     /// Lays the values of a CONNECT over the present ones.
     ///
     /// # Errors
@@ -285,13 +291,13 @@ impl<'de> Visitor<'de> for Overlay<'_> {
                 Key::Verbose => flag(&mut map, &mut options.verbose)?,
                 Key::Pedantic => flag(&mut map, &mut options.pedantic)?,
                 Key::TlsRequired => flag(&mut map, &mut options.tls_required)?,
-                Key::AuthToken => text(&mut map, &mut options.auth_token)?,
-                Key::User => text(&mut map, &mut options.user)?,
-                Key::Pass => text(&mut map, &mut options.pass)?,
-                Key::Jwt => text(&mut map, &mut options.jwt)?,
-                Key::Nkey => text(&mut map, &mut options.nkey)?,
-                Key::Sig => text(&mut map, &mut options.sig)?,
-                Key::ProxySig => text(&mut map, &mut options.proxy_sig)?,
+                Key::AuthToken => credential(&mut map, options, |all| &mut all.auth_token)?,
+                Key::User => credential(&mut map, options, |all| &mut all.user)?,
+                Key::Pass => credential(&mut map, options, |all| &mut all.pass)?,
+                Key::Jwt => credential(&mut map, options, |all| &mut all.jwt)?,
+                Key::Nkey => credential(&mut map, options, |all| &mut all.nkey)?,
+                Key::Sig => credential(&mut map, options, |all| &mut all.sig)?,
+                Key::ProxySig => credential(&mut map, options, |all| &mut all.proxy_sig)?,
                 Key::Name => text(&mut map, &mut options.name)?,
                 Key::Lang => text(&mut map, &mut options.lang)?,
                 Key::Version => text(&mut map, &mut options.version)?,
@@ -303,7 +309,7 @@ impl<'de> Visitor<'de> for Overlay<'_> {
                 Key::Echo => flag(&mut map, &mut options.echo)?,
                 Key::Headers => flag(&mut map, &mut options.headers)?,
                 Key::NoResponders => flag(&mut map, &mut options.no_responders)?,
-                Key::Account => text(&mut map, &mut options.account)?,
+                Key::Account => credential(&mut map, options, |all| &mut all.account)?,
                 Key::NewAccount => flag(&mut map, &mut options.new_account)?,
                 // Meant for peers; from a client only the type matters.
                 Key::RemoteAccount => text(&mut map, &mut Box::default())?,
@@ -333,6 +339,19 @@ fn text<'de, A: MapAccess<'de>>(map: &mut A, value: &mut Box<str>) -> Result<(),
     Ok(())
 }
 
+fn credential<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    options: &mut ConnectOptions,
+    which: fn(&mut Credentials) -> &mut Box<str>,
+) -> Result<(), A::Error> {
+    let Some(Text(given)) = map.next_value::<Option<Text>>()? else { return Ok(()) };
+    // Clients name those that they do not have, too.
+    if options.credentials.is_some() || !given.is_empty() {
+        *which(options.credentials.get_or_insert_default()) = given;
+    }
+    Ok(())
+}
+
 /// A secret in debug output: whether it is there, not what it is.
 struct Secret<'a>(&'a str);
 
@@ -348,13 +367,7 @@ impl fmt::Debug for ConnectOptions {
             .field("verbose", &self.verbose)
             .field("pedantic", &self.pedantic)
             .field("tls_required", &self.tls_required)
-            .field("auth_token", &Secret(&self.auth_token))
-            .field("user", &self.user)
-            .field("pass", &Secret(&self.pass))
-            .field("jwt", &Secret(&self.jwt))
-            .field("nkey", &self.nkey)
-            .field("sig", &Secret(&self.sig))
-            .field("proxy_sig", &Secret(&self.proxy_sig))
+            .field("credentials", &self.credentials)
             .field("name", &self.name)
             .field("lang", &self.lang)
             .field("version", &self.version)
@@ -362,8 +375,22 @@ impl fmt::Debug for ConnectOptions {
             .field("echo", &self.echo)
             .field("headers", &self.headers)
             .field("no_responders", &self.no_responders)
-            .field("account", &self.account)
             .field("new_account", &self.new_account)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("auth_token", &Secret(&self.auth_token))
+            .field("user", &self.user)
+            .field("pass", &Secret(&self.pass))
+            .field("jwt", &Secret(&self.jwt))
+            .field("nkey", &self.nkey)
+            .field("sig", &Secret(&self.sig))
+            .field("proxy_sig", &Secret(&self.proxy_sig))
+            .field("account", &self.account)
             .finish()
     }
 }
@@ -388,13 +415,16 @@ mod tests {
             verbose: false,
             pedantic: false,
             tls_required: true,
-            auth_token: "t".into(),
-            user: "u".into(),
-            pass: "p".into(),
-            jwt: "j".into(),
-            nkey: "N".into(),
-            sig: "s".into(),
-            proxy_sig: "x".into(),
+            credentials: Some(Box::new(Credentials {
+                auth_token: "t".into(),
+                user: "u".into(),
+                pass: "p".into(),
+                jwt: "j".into(),
+                nkey: "N".into(),
+                sig: "s".into(),
+                proxy_sig: "x".into(),
+                account: "a".into(),
+            })),
             name: "n".into(),
             lang: "l".into(),
             version: "v".into(),
@@ -402,7 +432,6 @@ mod tests {
             echo: false,
             headers: true,
             no_responders: true,
-            account: "a".into(),
             new_account: true,
         };
         assert_eq!(read(json), Ok(all));
@@ -418,7 +447,7 @@ mod tests {
             br#"{"verbose":null,"name":null,"protocol":null,"import":null}"#,
             br#"{"foo":{"x":[1,2]},"verbose":true}"#,
             br#"{"verbose":false,"verbose":true}"#,
-            br#"{"account":"","new_account":false}"#,
+            br#"{"account":"","user":"","pass":null,"new_account":false}"#,
             br#"{"":1,"nonce":5}"#,
             b"{\"\xff\":1}",
             br#"{"x":1e999}"#,
@@ -504,14 +533,16 @@ mod tests {
     fn invalid_unicode_becomes_replacement_characters() {
         let options = read(b"{\"name\":\"a\xff\xfeb\",\"user\":\"\\ud800 \\u00e9\"}").unwrap();
         assert_eq!(&*options.name, "a\u{fffd}\u{fffd}b");
-        assert!(options.user.starts_with('\u{fffd}') && options.user.ends_with(" é"));
+        let user = options.credential(|all| &all.user);
+        assert!(user.starts_with('\u{fffd}') && user.ends_with(" é"));
     }
 
     #[test]
     fn a_second_connect_keeps_what_it_does_not_name() {
-        let mut options = read(br#"{"verbose":false,"name":"a","headers":true}"#).unwrap();
-        options.apply(br#"{"name":"b","headers":null}"#).unwrap();
-        assert_eq!(&*options.name, "b");
+        let mut options =
+            read(br#"{"verbose":false,"name":"a","headers":true,"user":"u"}"#).unwrap();
+        options.apply(br#"{"name":"b","headers":null,"user":""}"#).unwrap();
+        assert_eq!((&*options.name, options.credential(|all| &all.user)), ("b", ""));
         assert!(options.headers && !options.verbose);
     }
 

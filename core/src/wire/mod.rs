@@ -35,7 +35,7 @@ mod split_tests;
 #[cfg(test)]
 mod transcript_tests;
 
-pub use connect::{ConnectError, ConnectOptions};
+pub use connect::{ConnectError, ConnectOptions, Credentials};
 pub use error::{Fault, WireError};
 pub use info::{ClientInfo, PROTO, ServerInfo};
 pub use op::{Body, Op, Publish, Verbatim};

@@ -132,6 +132,11 @@ impl Conn {
         }
     }
 
+    /// Whether nothing lies between the socket and the NATS bytes.
+    pub fn is_bare(&self) -> bool {
+        self.layers.is_none()
+    }
+
     /// The TLS session, for certificates.
     pub fn tls_session(&self) -> Option<&ServerConnection> {
         self.layers.as_ref()?.tls.as_deref()

@@ -165,7 +165,12 @@ impl Sink for &TcpStream {
                 continue;
             }
             let written = loop {
-                match self.try_write_vectored(batch) {
+                let written = match batch {
+                    // Most writes are this one, which is cheaper for the kernel.
+                    [one] => self.try_write(one),
+                    batch => self.try_write_vectored(batch),
+                };
+                match written {
                     Ok(n) => break n,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break 0,
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -116,6 +116,23 @@ impl Gate {
         Some(Endpoint::new(peer, transport, self.info.clone(), fresh_nonce()?))
     }
 
+    /// Lets a peer in at once that has nothing to show first.
+    ///
+    /// # Errors
+    ///
+    /// Its socket, which is for [`Self::enter`].
+    pub(super) fn walk_in(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<(Conn, Endpoint), TcpStream> {
+        let open = matches!(self.kind, GateKind::Tcp { proxied: false, .. }) && self.tls.is_none();
+        match self.endpoint(peer, Transport::Tcp).filter(|_| open) {
+            Some(endpoint) => Ok((Conn::tcp(socket), endpoint)),
+            None => Err(socket),
+        }
+    }
+
     /// Does what comes before the link exists. `None`: the peer did not get in; its socket is
     /// closed.
     pub(super) async fn enter(&self, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {

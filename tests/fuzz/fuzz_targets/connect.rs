@@ -18,9 +18,8 @@ pub(crate) fn run(data: &[u8]) {
     // secret's place is replaced by text that is no JSON; such a CONNECT is passed over.)
     let mut public = ConnectOptions::default();
     if public.apply(shown.as_bytes()).is_ok() {
-        for secret in
-            [&public.pass, &public.auth_token, &public.jwt, &public.sig, &public.proxy_sig]
-        {
+        let all = public.credentials.unwrap_or_default();
+        for secret in [&all.pass, &all.auth_token, &all.jwt, &all.sig, &all.proxy_sig] {
             assert!(secret.is_empty() || &**secret == "[REDACTED]", "a secret is shown");
         }
         assert_eq!(public.verbose, options.verbose);

@@ -31,7 +31,7 @@ impl Shard {
 
     /// The client is known; the rest of its CONNECT has to be fine, too.
     pub(crate) fn welcome(&mut self, slot: u32, options: Box<ConnectOptions>) -> Flow {
-        if !options.account.is_empty() || options.new_account {
+        if !options.credential(|all| &all.account).is_empty() || options.new_account {
             return self.denied(slot, options, Denial::ACCOUNT_CHOSEN);
         }
         if !(0..=1).contains(&options.protocol) {

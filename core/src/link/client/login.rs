@@ -48,12 +48,12 @@ impl Link {
             given => given,
         };
         Shown {
-            user: or_cookie(&options.user, cookies.map(|c| &c.user)),
-            pass: or_cookie(&options.pass, cookies.map(|c| &c.pass)),
-            token: or_cookie(&options.auth_token, cookies.map(|c| &c.token)),
-            nkey: &options.nkey,
-            sig: &options.sig,
-            proxy_sig: &options.proxy_sig,
+            user: or_cookie(options.credential(|all| &all.user), cookies.map(|c| &c.user)),
+            pass: or_cookie(options.credential(|all| &all.pass), cookies.map(|c| &c.pass)),
+            token: or_cookie(options.credential(|all| &all.auth_token), cookies.map(|c| &c.token)),
+            nkey: options.credential(|all| &all.nkey),
+            sig: options.credential(|all| &all.sig),
+            proxy_sig: options.credential(|all| &all.proxy_sig),
             nonce: &self.endpoint.nonce,
             certificate: self.endpoint.certificate.as_deref(),
             kind: self.endpoint.transport.connection_type(),
@@ -98,7 +98,7 @@ impl Shard {
             && let Login::Password { name, .. } = &user.login
         {
             // A certificate may have named another one.
-            options.user.clone_from(name);
+            options.credentials.get_or_insert_default().user.clone_from(name);
         }
         verdict
     }
@@ -297,12 +297,13 @@ impl Shard {
 /// Puts a user's credentials in the place of missing ones. A hash is no password: it then fits
 /// nothing (observed on nats-server 2.15.1).
 fn stand_for(options: &mut ConnectOptions, user: &User) {
+    let credentials = options.credentials.get_or_insert_default();
     match &user.login {
         Login::Password { name, password } => {
-            options.user.clone_from(name);
-            options.pass = password.expose().into();
+            credentials.user.clone_from(name);
+            credentials.pass = password.expose().into();
         }
-        Login::Nkey { text, .. } => options.nkey.clone_from(text),
+        Login::Nkey { text, .. } => credentials.nkey.clone_from(text),
         Login::Statement { .. } => {}
     }
 }
