@@ -306,10 +306,10 @@ impl Link {
 
     /// To be called when anything changes that [`Flags::patient`] depends on.
     pub(crate) fn judge_patience(&mut self) {
-        let Flags { verbose, pedantic, mapped, .. } = self.flags;
+        let Flags { verbose, mapped, .. } = self.flags;
         let counted = |it: &LinkPermissions| it.rules().responses().is_some();
         let counted = self.permissions.as_deref().is_some_and(counted);
-        self.flags.patient = !(verbose || pedantic || mapped || counted);
+        self.flags.patient = !(verbose || mapped || counted);
     }
 
     /// What the parser must hold against this peer.

@@ -239,7 +239,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Gives the message to several subscriptions and counts who took it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hand_over_all(&mut self, ids: &[SubId]) -> usize {
         let mut taken = 0;
         for &id in ids {
