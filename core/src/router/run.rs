@@ -85,7 +85,7 @@ impl Run {
         delivery: &Delivery<'_>,
         message: &Publish<'_>,
     ) -> bool {
-        let alone = plan.queues.is_empty() && plan.services.is_none() && !plan.responses;
+        let alone = plan.queues.is_empty() && !plan.is_left();
         let Some(verbatim) = fits(message).filter(|_| way.patient && alone) else { return false };
         let links = &mut self.links;
         let are_apart = || {
