@@ -20,9 +20,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::account::AccountError;
 use nervure_core::counters::Totals;
+use nervure_core::id::ServerHash;
 use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
@@ -224,7 +226,7 @@ impl Builder {
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settings = Arc::new(settings(&shared, &options, epoch)?);
+        let settings = Arc::new(settings(&shared, &options, &info, epoch)?);
         shared.announce(&settings.accounts);
         let shards = shard_loop::spawn(count, &shared, &settings, start, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
@@ -317,7 +319,12 @@ async fn accept(
 }
 
 /// What the core has to obey. `epoch` is when its time began.
-fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Settings, AccountError> {
+fn settings(
+    shared: &Shared,
+    options: &Options,
+    info: &ServerInfo,
+    epoch: Duration,
+) -> Result<Settings, AccountError> {
     let websocket = options.websocket.as_ref();
     let (auth, websocket_auth) = ways::ways(options);
     Ok(Settings {
@@ -333,6 +340,7 @@ fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Setti
         }),
         cluster: options.cluster_name.as_deref().unwrap_or_default().into(),
         epoch,
+        server_hash: ServerHash::new(&Sha256::digest(&info.server_name).into()),
         accounts: Arc::new(options.build_accounts(shared)?),
     })
 }

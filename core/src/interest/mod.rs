@@ -39,7 +39,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-pub use cache::{CacheStats, DEFAULT_CAPACITY, MatchCache, Plan};
+pub use cache::{Awaited, CacheStats, DEFAULT_CAPACITY, MatchCache, Plan};
 pub use matches::{Matches, Member, QueueGroup};
 
 use crate::SubId;

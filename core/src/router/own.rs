@@ -83,7 +83,7 @@ impl Shard {
         self.settle();
     }
 
-    fn send_out(&mut self, message: OwnMessage<'_>, reply: Option<&[u8]>) -> bool {
+    pub(super) fn send_out(&mut self, message: OwnMessage<'_>, reply: Option<&[u8]>) -> bool {
         let body = [message.header, message.payload].concat();
         let header_len = message.header.len();
         let (size, header_size) = (digits(body.len()), digits(header_len));

@@ -1,6 +1,7 @@
 //! What a service of another account is told about a requester: the header `Nats-Request-Info`
 //! (reference security 9.4).
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -78,16 +79,31 @@ impl RequestInfo {
         import: &ServiceImport,
         settings: &Settings,
     ) -> Self {
-        let mut info = Self {
-            account: account.clone(),
-            rtt: u64::try_from(link.liveness.rtt().as_nanos()).unwrap_or(u64::MAX),
-            ..Self::default()
-        };
+        let mut info = Self::short(link, account);
         if import.share {
             info.share(link, settings);
         }
         info.name_server(link, import, settings);
         info
+    }
+
+    /// Everything that is known of a client of `account`.
+    pub(super) fn detailed(link: &Link, account: &Arc<str>, settings: &Settings) -> Self {
+        let mut info = Self::short(link, account);
+        info.share(link, settings);
+        info.place(link, settings);
+        info
+    }
+
+    fn short(link: &Link, account: &Arc<str>) -> Self {
+        let rtt = u64::try_from(link.liveness.rtt().as_nanos()).unwrap_or(u64::MAX);
+        Self { account: account.clone(), rtt, ..Self::default() }
+    }
+
+    /// Where the client is.
+    fn place(&mut self, link: &Link, settings: &Settings) {
+        self.server = link.endpoint.info.server_name.as_str().into();
+        self.cluster = settings.cluster.clone();
     }
 
     /// Everything that is known of the client.
@@ -131,9 +147,18 @@ impl RequestInfo {
     fn name_server(&mut self, link: &Link, import: &ServiceImport, settings: &Settings) {
         let told = import.share || !self.kind.is_empty();
         if told || settings.accounts.system() == Some(import.exporter) {
-            self.server = link.endpoint.info.server_name.as_str().into();
-            self.cluster = settings.cluster.clone();
+            self.place(link, settings);
         }
+    }
+
+    /// The same requester, whichever way its request takes.
+    pub(super) fn requestor(&self) -> Self {
+        Self { through: None, ..self.clone() }
+    }
+
+    /// How far away it is; zero when that is not known.
+    pub(super) fn rtt(&self) -> Duration {
+        Duration::from_nanos(self.rtt)
     }
 
     /// Writes a header block with what is in `block` and this, in place of what a client may have

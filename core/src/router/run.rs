@@ -87,8 +87,7 @@ impl Run {
         message: &Publish<'_>,
     ) -> bool {
         // A pedantic publisher is told about each of the others.
-        let valid = is_valid_literal(message.subject);
-        let alone = valid && plan.queues.is_empty() && plan.services.is_none() && !plan.responses;
+        let alone = is_valid_literal(message.subject) && plan.queues.is_empty() && !plan.is_left();
         let Some(verbatim) = fits(message).filter(|_| way.patient && alone) else { return false };
         let links = &mut self.links;
         let are_apart = || {

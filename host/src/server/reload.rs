@@ -74,7 +74,8 @@ impl Server {
             true => None,
             false => Some(self.log.prepare(&options.log)?),
         };
-        let settings = settings(&self.shared, &options, self.epoch).map_err(StartError::from)?;
+        let settings =
+            settings(&self.shared, &options, &info, self.epoch).map_err(StartError::from)?;
         // From here on nothing fails.
         let pins = pins_changed(&old, &options).then(|| tcp.tls.clone()).flatten();
         self.tcp_gate.send_replace(tcp);

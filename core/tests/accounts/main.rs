@@ -1,5 +1,9 @@
 //! Accounts on two shards: what stays inside, and what imports and exports let through.
 
+#![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+mod latency;
+
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
