@@ -319,7 +319,7 @@ async fn accept(
 }
 
 /// What the core has to obey. `epoch` is when its time began.
-fn settings(
+pub(crate) fn settings(
     shared: &Shared,
     options: &Options,
     info: &ServerInfo,

@@ -5,6 +5,7 @@
 use core::time::Duration;
 
 use crate::subject;
+use crate::wire::quote;
 
 /// Replies to one request when the configuration says only that there may be some.
 const DEFAULT_MAX_RESPONSES: u32 = 1;
@@ -143,6 +144,20 @@ impl Permissions {
         !self.subscribe.deny.denies(subject, queue)
     }
 
+    /// Why publishing to `subject` is not allowed, if it is not.
+    pub fn why_not_publish(&self, subject: &[u8]) -> Option<String> {
+        let why = self.publish.why_not(subject, None)?;
+        Some(match self.responses {
+            Some(_) => format!("{why} (but replies to requests are allowed)"),
+            None => why,
+        })
+    }
+
+    /// Why a SUB is not allowed, if it is not.
+    pub fn why_not_subscribe(&self, subject: &[u8], queue: Option<&[u8]>) -> Option<String> {
+        self.subscribe.why_not(subject, queue)
+    }
+
     /// Whether any message could be denied to a subscription that was allowed.
     pub(super) fn filters_deliveries(&self) -> bool {
         self.subscribe.deny != List::default()
@@ -172,6 +187,17 @@ impl Side {
         Ok(Self { allow: (!lists.allow.is_empty()).then_some(allow), deny })
     }
 
+    fn why_not(&self, subject: &[u8], queue: Option<&[u8]>) -> Option<String> {
+        if self.allow.as_ref().is_some_and(|list| !list.allows(subject, queue)) {
+            return Some("no entry of the allow list fits it".to_owned());
+        }
+        let denied = || match self.deny.entry(subject) {
+            Some(entry) => format!("the deny list has {}", quote(entry)),
+            None => "the deny list has an entry for its queue".to_owned(),
+        };
+        self.deny.denies(subject, queue).then(denied)
+    }
+
     fn permits(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
         self.allow.as_ref().is_none_or(|list| list.allows(subject, queue))
             && !self.deny.denies(subject, queue)
@@ -195,6 +221,12 @@ impl List {
         }
         list.literals.sort_unstable();
         Ok(list)
+    }
+
+    /// The entry for all that fits.
+    fn entry(&self, subject: &[u8]) -> Option<&[u8]> {
+        let fits = |entry: &&Box<[u8]>| subject::matches(entry, subject);
+        self.literals.iter().chain(&self.patterns).find(fits).map(|entry| &**entry)
     }
 
     fn has(&self, subject: &[u8]) -> bool {
