@@ -26,6 +26,7 @@ mod literals;
 mod matches;
 mod octets;
 mod patterns;
+mod places;
 mod roster;
 mod subscribers;
 #[cfg(test)]

@@ -169,7 +169,7 @@ impl<'a> Delivery<'a> {
     #[cold]
     fn hand_over_restricted(&mut self, id: SubId, message: &Publish<'_>) -> bool {
         let Some(sub) = self.subs.get_mut(id) else { return false };
-        let (slot, queue) = (sub.link, sub.queue.as_deref());
+        let (slot, queue) = (sub.link, sub.queue());
         let link = self.links.at_mut(slot);
         let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut()) else {
             return false;

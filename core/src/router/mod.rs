@@ -275,9 +275,8 @@ impl Shard {
         let Some(link) = self.links.at(slot) else { return };
         let Some(view) = self.views.get(link.account) else { return };
         view.account.interest.find(reply, &mut self.found);
-        let own = self.found.plain.iter().filter(|id| id.shard == self.id).find_map(|id| {
-            let sub = self.subs.at(id.slot).filter(|sub| sub.id == *id && sub.link == slot)?;
-            Some(sub.sid.clone())
+        let own = self.found.plain.iter().filter(|id| id.shard == self.id).find_map(|&id| {
+            self.subs.get_mut(id).filter(|sub| sub.link == slot).map(|sub| sub.sid.clone())
         });
         if let Some(sid) = own {
             self.send(slot, |out| encode::no_responders(out, reply, sid.as_slice(), subject));
