@@ -6,6 +6,7 @@
 //! until it says [`Output::Idle`].
 
 pub(crate) mod accounts;
+mod clients;
 mod deadlines;
 mod ending;
 mod shared;
@@ -18,6 +19,7 @@ use std::sync::atomic::Ordering;
 use foldhash::fast::FixedState;
 
 use self::accounts::Views;
+pub use self::clients::{Client, ClientSubscription, Rights, Traffic};
 pub use self::shared::Shared;
 pub use crate::router::own::{Called, OwnMessage, OwnResponse};
 
@@ -288,8 +290,15 @@ impl Shard {
         self.end_run();
         let active = self.active;
         let mut taken = bytes.len();
+        let Pass { in_msgs, in_bytes, .. } = self.pass;
         if let Some(link) = self.links.at_mut(id.slot) {
             link.parser = parser;
+            link.received.add(in_msgs, in_bytes);
+            if in_msgs > 0
+                && let Some(view) = self.views.get(link.account)
+            {
+                view.tally.received(in_msgs, in_bytes);
+            }
             if active {
                 link.liveness.active(now);
             }
@@ -332,9 +341,16 @@ impl Shard {
     pub fn written(&mut self, now: Time, id: LinkId, count: usize) {
         self.now = now;
         let high = self.settings.limits.lagging();
-        let Self { links, pool, .. } = self;
+        let Self { links, pool, views, .. } = self;
         let Some(link) = links.at_mut(id.slot).filter(|link| link.id == id) else { return };
         link.outbound.advance(count, pool);
+        let fresh = link.sent - link.tallied;
+        if fresh.msgs > 0
+            && let Some(view) = views.get(link.account)
+        {
+            link.tallied = link.sent;
+            view.tally.sent(fresh);
+        }
         if link.outbound.is_empty() {
             link.blocked_since = None;
         } else if count > 0 || link.blocked_since.is_none() {

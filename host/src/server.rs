@@ -12,6 +12,7 @@ mod placement;
 mod reload;
 mod shard_loop;
 mod status;
+mod system;
 mod ways;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+use self::system::Services;
 pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;
@@ -225,19 +227,6 @@ impl Builder {
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let settings = Arc::new(settings(&shared, &options, epoch)?);
-        shared.announce(&settings.accounts);
-        let shards = shard_loop::spawn(count, &shared, &settings, start, &log)?;
-        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
-        let runtimes = shards.iter().map(ShardHandle::runtime);
-        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
-        let placement = Arc::new(Mutex::new(placement));
-        let place = (senders, placement);
-        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
-        let mut websocket_gate = None;
-        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
-            acceptors.push(tokio::spawn(accept(listener, place, gate)));
-            websocket_gate = Some(sender);
-        }
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -253,6 +242,20 @@ impl Builder {
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
+        let services = Services::new(&status).provide(&shared);
+        shared.announce(&settings.accounts);
+        let shards = shard_loop::spawn(count, &shared, &settings, &services, start, &log)?;
+        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        let runtimes = shards.iter().map(ShardHandle::runtime);
+        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
+        let placement = Arc::new(Mutex::new(placement));
+        let place = (senders, placement);
+        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
+        let mut websocket_gate = None;
+        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
+            acceptors.push(tokio::spawn(accept(listener, place, gate)));
+            websocket_gate = Some(sender);
+        }
         let monitoring_tls = monitoring.as_ref().and_then(|monitoring| monitoring.tls.clone());
         let monitor = monitoring.map(|monitoring| {
             let source = status.clone();
