@@ -6,6 +6,7 @@
 //! until it says [`Output::Idle`].
 
 pub(crate) mod accounts;
+mod advisories;
 mod clients;
 mod deadlines;
 mod ending;
@@ -19,6 +20,7 @@ use std::sync::atomic::Ordering;
 use foldhash::fast::FixedState;
 
 use self::accounts::Views;
+pub use self::advisories::{Advisory, ClientEvent};
 pub use self::clients::{Client, ClientSubscription, Rights, Traffic};
 pub use self::shared::Shared;
 pub use crate::router::own::{Called, OwnMessage, OwnResponse};
@@ -73,6 +75,8 @@ pub enum Output {
     /// What came of a request of the server's own ([`Shard::request`]): the first response, or
     /// nothing in time.
     Response(u64, Option<Box<OwnResponse>>),
+    /// Something for the system account, which listens.
+    Advisory(Box<Advisory>),
     /// Have the driver of this shard, which may be this very one, call [`Shard::wake`] soon.
     Wake(ShardId),
     /// For the log.

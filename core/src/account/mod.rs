@@ -93,6 +93,14 @@ fn count([msgs, bytes]: &[Counter; 2], traffic: Traffic) {
     bytes.add(traffic.bytes);
 }
 
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Account {}
+
 impl Account {
     fn new(id: AccountId, name: &str) -> Arc<Self> {
         Arc::new(Self {
@@ -226,6 +234,17 @@ impl Registry {
     pub(crate) fn get(&self, id: AccountId) -> Option<Arc<Account>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.accounts.get(id.index()).cloned()
+    }
+
+    /// All accounts.
+    pub(crate) fn all(&self) -> Vec<Arc<Account>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).accounts.clone()
+    }
+
+    /// The account with this name.
+    pub(crate) fn known(&self, name: &str) -> Option<Arc<Account>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.accounts.get(known.names.get(name)?.index()).cloned()
     }
 
     /// The account with this name, made known if it is not.

@@ -89,6 +89,7 @@ impl Shard {
         link.account = id;
         link.member = true;
         link.obey(&view.rules, self.settings.epoch);
+        self.advise_count(id);
         true
     }
 
@@ -103,6 +104,7 @@ impl Shard {
             view.account.leave();
             view.links -= 1;
             self.views.forget(id);
+            self.advise_count(id);
         }
     }
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::Shard;
 use crate::account::AccountId;
-use crate::auth::{Identity, Permissions};
+use crate::auth::{Identity, Login, Permissions};
 use crate::id::LinkId;
 use crate::link::{Link, Origin, Transport};
+use crate::settings::Settings;
+use crate::time::Time;
+use crate::wire::{ConnectOptions, Credentials};
 
 /// Messages, and the bytes of their headers and payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +96,8 @@ pub struct ClientSubscription {
 /// What a client may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rights {
+    /// What the statement about its user calls it.
+    pub user_name: Option<Box<str>>,
     /// Its permissions, if it may not do everything.
     pub permissions: Option<Arc<Permissions>>,
     /// How long it may stay, if not for ever.
@@ -103,16 +108,32 @@ impl Link {
     /// The user, as others are told of it.
     pub(crate) fn user(&self) -> &str {
         match &self.identity {
-            Identity::User(user) => user.name(),
+            Identity::User(user) => match &user.login {
+                Login::Statement { key, .. } => key,
+                _ => user.name(),
+            },
             Identity::Token(_) => "[REDACTED]",
             Identity::Anonymous => {
-                self.options.as_deref().map_or("", |it| it.credential(|all| &all.user))
+                let shown = |which: fn(&Credentials) -> &str| {
+                    self.options.as_deref().map_or("", |it| it.credential(which))
+                };
+                match [shown(|it| &it.nkey), shown(|it| &it.user), shown(|it| &it.auth_token)] {
+                    ["", "", ""] => "",
+                    ["", "", _] => "[REDACTED]",
+                    ["", user, _] => user,
+                    [nkey, ..] => nkey,
+                }
             }
         }
     }
 }
 
 impl Shard {
+    /// What it obeys.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
     /// One of this shard's clients.
     pub fn client(&self, id: LinkId) -> Option<Client> {
         self.links.at(id.slot).filter(|link| link.id == id).map(|link| self.describe(link))
@@ -145,28 +166,41 @@ impl Shard {
     /// What one of this shard's clients may do.
     pub fn rights(&self, id: LinkId) -> Option<Rights> {
         let link = self.links.at(id.slot).filter(|link| link.id == id)?;
+        let user_name = match &link.identity {
+            Identity::User(user) => match &user.login {
+                Login::Statement { name, .. } => Some(name.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
         Some(Rights {
+            user_name,
             permissions: link.permissions.as_deref().map(|held| held.rules().clone()),
             expires: link.expires.map(|(at, _)| at.since(self.now)),
         })
     }
 
-    pub(crate) fn describe(&self, link: &Link) -> Client {
-        let epoch = self.settings.epoch;
-        let since_1970 = |at: crate::Time| epoch + Duration::from_nanos(at.as_nanos());
-        let account = match self.settings.accounts.rules(link.account) {
+    /// The name of an account, be it there no more.
+    pub(super) fn account_name(&self, id: AccountId) -> Arc<str> {
+        match self.settings.accounts.rules(id) {
             Some(rules) => rules.name.clone(),
-            None => {
-                self.shared.accounts.get(link.account).map_or("".into(), |it| (*it.name).into())
-            }
-        };
+            None => self.shared.accounts.get(id).map_or("".into(), |it| (*it.name).into()),
+        }
+    }
+
+    /// A point in time, from the start of 1970 on.
+    pub(super) fn since_1970(&self, at: Time) -> Duration {
+        self.settings.epoch + Duration::from_nanos(at.as_nanos())
+    }
+
+    pub(crate) fn describe(&self, link: &Link) -> Client {
         let options = link.options.as_deref();
-        let said = |which: fn(&crate::wire::ConnectOptions) -> &Box<str>| {
+        let said = |which: fn(&ConnectOptions) -> &Box<str>| {
             options.map(which).cloned().unwrap_or_default()
         };
         Client {
             cid: link.cid,
-            account,
+            account: self.account_name(link.account),
             user: link.user().into(),
             name: said(|it| &it.name),
             lang: said(|it| &it.lang),
@@ -177,8 +211,8 @@ impl Shard {
                 Origin::Peer | Origin::Untold => link.endpoint.peer.port(),
             },
             transport: link.endpoint.transport,
-            opened: since_1970(link.opened),
-            active: since_1970(link.liveness.last_activity()),
+            opened: self.since_1970(link.opened),
+            active: self.since_1970(link.liveness.last_activity()),
             rtt: link.liveness.rtt(),
             pending: link.outbound.pending(),
             subscriptions: link.sids.len(),

@@ -48,6 +48,16 @@ impl Shared {
         self.accounts.named(name)
     }
 
+    /// The account with this name, if it is known.
+    pub fn known_account(&self, name: &str) -> Option<Arc<Account>> {
+        self.accounts.known(name)
+    }
+
+    /// All accounts that were ever known, in the order of their numbers.
+    pub fn all_accounts(&self) -> Vec<Arc<Account>> {
+        self.accounts.all()
+    }
+
     /// Has the server itself answer these in the accounts that [`Self::announce`] is told of from
     /// now on, as [`Self::serve`] does in one account.
     pub fn provide(&self, services: Vec<OwnService>) {

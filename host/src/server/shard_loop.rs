@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
 use super::passwords::Passwords;
-use super::system::{Publication, Services};
+use super::system::{EventQueue, Look, Publication, Services};
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
@@ -57,6 +57,8 @@ pub(super) enum Command {
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
     Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
+    /// Somebody wants to see something.
+    Look(Look),
     /// The server itself says something.
     Publish(Publication),
     /// Clients are to leave.
@@ -99,7 +101,7 @@ pub(super) fn spawn(
     count: usize,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-    services: &Arc<Services>,
+    (services, events): (&Arc<Services>, &EventQueue),
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
@@ -116,6 +118,7 @@ pub(super) fn spawn(
             siblings: senders.clone(),
             passwords: passwords.clone(),
             services: services.clone(),
+            events: events.clone(),
             start,
             log,
         };
@@ -174,6 +177,7 @@ struct Around {
     siblings: Vec<mpsc::UnboundedSender<Command>>,
     passwords: Arc<Passwords>,
     services: Arc<Services>,
+    events: EventQueue,
     start: Instant,
     log: Logger,
 }
@@ -261,6 +265,7 @@ impl Driver {
             Command::Answer(call, answer) => {
                 self.shard.borrow_mut().resolve(self.now(), call, answer);
             }
+            Command::Look(look) => look(&self.shard.borrow()),
             Command::Publish(Publication { account, subject, header, payload }) => {
                 let (subject, header, payload) = (&*subject, &*header, &*payload);
                 let message = OwnMessage { account, subject, header, payload };
@@ -403,6 +408,7 @@ impl Driver {
                 }
                 Output::Called(called) => self.call(&called),
                 Output::Response(..) => {}
+                Output::Advisory(advisory) => self.around.events.push(*advisory),
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {

@@ -7,7 +7,14 @@
 //!
 //! To add a service: [`Services::add`] with its subject, its reach and its handler.
 
+mod account_requests;
+mod connz;
+mod envelope;
+mod events;
 mod server_requests;
+mod statz;
+mod survey;
+mod user_info;
 
 use std::sync::Arc;
 
@@ -15,8 +22,10 @@ use nervure_core::account::{AccountId, OwnService, Reach};
 use nervure_core::shard::{Called, Shard, Shared};
 use tokio::sync::mpsc;
 
+pub(super) use self::envelope::Speaker;
+pub(super) use self::events::{EventQueue, queue, say_goodbye};
+pub(super) use self::survey::Look;
 use super::shard_loop::Command;
-use super::status::Status;
 
 /// How a request is answered. Runs on a shard's thread, which waits for it: whatever takes longer
 /// than a look at what is at hand belongs elsewhere.
@@ -30,7 +39,6 @@ pub(super) struct Services {
 }
 
 /// A message to a service.
-#[expect(dead_code, reason = "IDZ asks for nothing; the services to come do")]
 pub(super) struct Call<'a> {
     /// The message.
     pub(super) message: &'a Called,
@@ -79,9 +87,10 @@ impl Reply {
 
 impl Services {
     /// Those that every server has.
-    pub(super) fn new(status: &Arc<Status>) -> Self {
+    pub(super) fn new(speaker: &Arc<Speaker>) -> Self {
         let mut services = Self::default();
-        server_requests::add_to(&mut services, status);
+        server_requests::add_to(&mut services, speaker);
+        account_requests::add_to(&mut services, speaker);
         services
     }
 
