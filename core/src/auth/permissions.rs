@@ -87,6 +87,8 @@ pub struct Permissions {
     publish: Side,
     subscribe: Side,
     responses: Option<Responses>,
+    /// As it was written down.
+    written: Rules,
 }
 
 /// One direction.
@@ -124,7 +126,12 @@ impl Permissions {
             publish.allow.get_or_insert_default();
         }
         let subscribe = Side::new(&rules.subscribe, true)?;
-        Ok(Self { publish, subscribe, responses: rules.responses })
+        Ok(Self { publish, subscribe, responses: rules.responses, written: rules.clone() })
+    }
+
+    /// The map as it was written down.
+    pub fn written(&self) -> &Rules {
+        &self.written
     }
 
     /// Whether the lists allow publishing to `subject`, whose wildcards are ordinary text.
@@ -225,8 +232,8 @@ impl List {
 
     /// The entry for all that fits.
     fn entry(&self, subject: &[u8]) -> Option<&[u8]> {
-        let fits = |entry: &&Box<[u8]>| subject::matches(entry, subject);
-        self.literals.iter().chain(&self.patterns).find(fits).map(|entry| &**entry)
+        let mut entries = self.literals.iter().chain(&self.patterns).map(|entry| &**entry);
+        entries.find(|entry| subject::matches(entry, subject))
     }
 
     fn has(&self, subject: &[u8]) -> bool {

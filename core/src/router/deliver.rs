@@ -180,7 +180,7 @@ impl<'a> Delivery<'a> {
             return false;
         }
         let link = self.links.at_mut(slot);
-        if let Some(reply) = message.reply
+        if let Some(reply) = message.reply.filter(|reply| !reply.is_empty())
             && let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut())
         {
             permissions.request_delivered(reply, self.now, self.hasher);
@@ -210,6 +210,7 @@ impl<'a> Delivery<'a> {
             }
         }
         sub.delivered += 1;
+        link.sent.add(1, self.body as u64);
         let pending = link.outbound.pending();
         if pending + self.body > self.high {
             let seen = if link.flags.headers { self.body } else { self.body - message.header_len };
