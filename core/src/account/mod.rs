@@ -19,7 +19,7 @@ mod declare;
 mod renaming;
 mod rules;
 
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -67,6 +67,8 @@ pub struct Account {
     pub(crate) interest: Interest,
     /// Clients that are logged in to it.
     connections: AtomicUsize,
+    /// Entries of its index that are services', put there by [`Registry::announce`].
+    services: AtomicU64,
     /// What each shard that has had to do with it counts.
     tallies: Mutex<Vec<(ShardId, Arc<Tally>)>>,
 }
@@ -108,6 +110,7 @@ impl Account {
             name: name.into(),
             interest: Interest::new(),
             connections: AtomicUsize::new(0),
+            services: AtomicU64::new(0),
             tallies: Mutex::default(),
         })
     }
@@ -134,6 +137,11 @@ impl Account {
             tallies.push((shard, tally.clone()));
             tally
         })
+    }
+
+    /// Whether its index has anything but services: if not, nobody listens to anything.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.subscriptions() > self.services.load(Ordering::Relaxed)
     }
 
     /// Whether anybody in it listens to `subject`.
@@ -290,15 +298,19 @@ impl Registry {
         });
         let wanted: Vec<Entry> = imports.chain(own).collect();
         let old = std::mem::take(&mut known.services);
-        let interest = |id: AccountId| known.accounts.get(id.index()).map(|it| &it.interest);
+        let account = |id: AccountId| known.accounts.get(id.index());
         for (id, subject, standing) in missing(&wanted, &old) {
             let entry = SubId::standing(*standing);
-            interest(*id).inspect(|index| index.insert(subject.as_bytes(), None, entry, 1));
+            account(*id).inspect(|account| {
+                account.services.fetch_add(1, Ordering::Relaxed);
+                account.interest.insert(subject.as_bytes(), None, entry, 1);
+            });
         }
         for (id, subject, standing) in missing(&old, &wanted) {
             let entry = SubId::standing(*standing);
-            interest(*id).inspect(|index| {
-                index.remove(subject.as_bytes(), None, entry);
+            account(*id).inspect(|account| {
+                account.interest.remove(subject.as_bytes(), None, entry);
+                account.services.fetch_sub(1, Ordering::Relaxed);
             });
         }
         known.services = wanted;

@@ -66,7 +66,8 @@ impl Shard {
     pub(crate) fn advise_refused(&mut self, slot: u32, denial: &Denial) {
         let Some(link) = self.links.at(slot) else { return };
         let server = &link.endpoint.info.server_id;
-        let system = self.system_hears(&format!("$SYS.SERVER.{server}.CLIENT.AUTH.ERR"));
+        let subject = || format!("$SYS.SERVER.{server}.CLIENT.AUTH.ERR");
+        let system = self.listener().is_some_and(|system| system.hears(subject().as_bytes()));
         let account = self.shared.accounts.get(link.account);
         let account = account.filter(|account| account.hears(b"$SYS.ACCOUNT.CLIENT.AUTH.ERR"));
         if !system && account.is_none() {
@@ -86,13 +87,11 @@ impl Shard {
     /// An account's number of clients has changed.
     pub(super) fn advise_count(&mut self, account: AccountId) {
         // Of the global account nobody is told (observed on nats-server 2.15.1).
-        if account == AccountId::GLOBAL || self.settings.accounts.system().is_none() {
-            return;
-        }
+        let Some(system) = self.listener().filter(|_| account != AccountId::GLOBAL) else { return };
         let Some(account) = self.shared.accounts.get(account) else { return };
         let name = &account.name;
-        if self.system_hears(&format!("$SYS.SERVER.ACCOUNT.{name}.CONNS"))
-            || self.system_hears(&format!("$SYS.ACCOUNT.{name}.SERVER.CONNS"))
+        if system.hears(format!("$SYS.SERVER.ACCOUNT.{name}.CONNS").as_bytes())
+            || system.hears(format!("$SYS.ACCOUNT.{name}.SERVER.CONNS").as_bytes())
         {
             self.advise(ClientEvent::Count(account));
         }
@@ -101,15 +100,16 @@ impl Shard {
     /// The client in `slot`, if the system account listens to the subject made of the name of its
     /// account.
     fn about(&self, slot: u32, subject: impl FnOnce(&str) -> String) -> Option<Client> {
-        self.settings.accounts.system()?;
+        let system = self.listener()?;
         let link: &Link = self.links.at(slot)?;
         let name = self.account_name(link.account);
-        self.system_hears(&subject(&name)).then(|| self.describe(link))
+        system.hears(subject(&name).as_bytes()).then(|| self.describe(link))
     }
 
-    fn system_hears(&self, subject: &str) -> bool {
-        let system = self.settings.accounts.system().and_then(|id| self.shared.accounts.get(id));
-        system.is_some_and(|system| system.hears(subject.as_bytes()))
+    /// The system account, if anybody in it listens to anything.
+    fn listener(&self) -> Option<Arc<Account>> {
+        let system = self.shared.accounts.get(self.settings.accounts.system()?)?;
+        system.has_listeners().then_some(system)
     }
 
     fn advise(&mut self, event: ClientEvent) {
