@@ -5,6 +5,7 @@
 
 mod accounts;
 mod declarations;
+mod resolver;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,10 @@ use nervure_core::subject::mappings::Mapping;
 pub use accounts::{
     AccountLimitOptions, AccountOptions, ExportKind, ExportOptions, ImportKind, ImportOptions,
     LatencyOptions, Response, Sampling, ServiceOptions, TraceOptions,
+};
+pub use resolver::{
+    CACHE_LIMIT, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, ResolverOptions,
+    SYNC_INTERVAL,
 };
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
@@ -70,6 +75,10 @@ pub struct Options {
     pub system_account: Option<String>,
     /// No system account is made up where none is named or declared.
     pub no_system_account: bool,
+    /// Where account JWTs come from.
+    pub resolver: Option<ResolverOptions>,
+    /// TLS towards a web server that has them.
+    pub resolver_tls: Option<TlsOptions>,
     /// Who may connect.
     pub auth: AuthOptions,
     /// Keys of proxies whose signatures count.
@@ -322,6 +331,8 @@ impl Default for Options {
             accounts: Vec::new(),
             system_account: None,
             no_system_account: false,
+            resolver: None,
+            resolver_tls: None,
             auth: AuthOptions::default(),
             trusted_proxies: Vec::new(),
             tls: None,

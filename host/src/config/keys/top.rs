@@ -174,9 +174,12 @@ const KEYS: &[Key<Draft>] = &[
     ),
     later(
         &["resolver", "account_resolver", "accounts_resolver"],
-        Kind::Custom(|decoder, _, entry| resolver::resolver(decoder, entry)),
+        Kind::Custom(|decoder, d, entry| d.options.resolver = resolver::resolver(decoder, entry)),
     ),
-    later(&["resolver_tls"], Kind::Custom(|decoder, _, e| drop(decoder.quiet_tls(e)))),
+    now(
+        &["resolver_tls"],
+        Kind::Custom(|decoder, d, e| d.options.resolver_tls = decoder.quiet_tls(e)),
+    ),
     later(&["resolver_preload"], Kind::Custom(|decoder, _, e| resolver::preload(decoder, e))),
     later(
         &["resolver_pinned_accounts"],

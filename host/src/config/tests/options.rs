@@ -10,7 +10,10 @@ use nervure_core::auth::{
 
 use super::super::validate;
 use super::{Memory, loaded};
-use crate::options::{AuthOptions, HandshakeFirst, Listen, LogOptions, Options};
+use crate::options::{
+    AuthOptions, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, HandshakeFirst, Listen,
+    LogOptions, Options, ResolverOptions, SYNC_INTERVAL,
+};
 
 fn listen(host: &str, port: u16) -> Listen {
     Listen { host: host.to_owned(), port }
@@ -333,6 +336,50 @@ fn a_websocket_without_its_own_way_in_takes_the_servers() {
     assert_eq!(options.auth.no_auth_user, None);
     assert_eq!(validate(&options), Ok(()));
     assert_eq!(loaded("websocket {no_tls: true}").options.websocket, None);
+}
+
+#[test]
+fn account_resolvers() {
+    let resolver = |text: &str| loaded(&format!("resolver: {text}")).options.resolver.unwrap();
+    for text in ["MEMORY", "mem", "{type: MEMORY}"] {
+        assert_eq!(resolver(text), ResolverOptions::Memory, "{text}");
+    }
+    for (text, url) in [
+        ("URL(http://127.0.0.1:1/x)", "http://127.0.0.1:1/x/"),
+        ("url(\"https://h/x/\")", "https://h/x/"),
+        ("\"URL(http://h)\"", "http://h/"),
+        ("URL()", "/"),
+    ] {
+        assert_eq!(resolver(text), ResolverOptions::Url(url.to_owned()), "{text}");
+    }
+    let directory = |kind, limit, timeout| {
+        let dir = "d/e".into();
+        ResolverOptions::Directory(DirectoryOptions { dir, kind, limit, timeout })
+    };
+    let full = |interval, deletion| DirectoryKind::Full { interval, deletion };
+    let cache = |ttl| DirectoryKind::Cache { ttl };
+    let second = Duration::from_secs(1);
+    for (text, kind, limit, timeout) in [
+        ("type: full", full(SYNC_INTERVAL, Deletion::Refused), None, FETCH_TIMEOUT),
+        (
+            "type: FULL, limit: 5, interval: \"1s\", allow_delete: true, timeout: \"1s\", foo: 5",
+            full(second, Deletion::Rename),
+            Some(5),
+            second,
+        ),
+        (
+            "type: full, limit: -1, interval: \"-1s\", allow_delete: true, hard_delete: true",
+            full(SYNC_INTERVAL, Deletion::Remove),
+            None,
+            FETCH_TIMEOUT,
+        ),
+        ("type: cache", cache(None), Some(1000), FETCH_TIMEOUT),
+        ("type: cache, limit: 2, ttl: \"1s\"", cache(Some(second)), Some(2), FETCH_TIMEOUT),
+        ("type: cache, ttl: \"-1s\"", cache(None), Some(1000), FETCH_TIMEOUT),
+    ] {
+        let got = resolver(&format!("{{dir: \"d/e\", {text}}}"));
+        assert_eq!(got, directory(kind, limit, timeout), "{text}");
+    }
 }
 
 #[test]
