@@ -38,7 +38,7 @@ pub struct SubId {
 }
 
 /// What an entry of an index that is no link's stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Standing {
     /// The service import with this number.
     Import(u32),

@@ -12,6 +12,7 @@ mod placement;
 mod reload;
 mod shard_loop;
 mod status;
+mod system;
 mod ways;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+use self::system::{Services, Speaker};
 pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;
@@ -102,6 +104,9 @@ pub struct Server {
     monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
     status: Arc<Status>,
+    /// What the server says in the system account, and who does.
+    speaker: Arc<Speaker>,
+    reporter: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
@@ -143,6 +148,7 @@ impl Server {
             acceptor.abort();
             let _ = acceptor.await;
         }
+        self.say_goodbye("LAMEDUCK").await;
         self.status.change(|changing| changing.leaving = true);
         for shard in &self.shards {
             shard.send(Command::LameDuck { grace, total });
@@ -152,10 +158,17 @@ impl Server {
         }
     }
 
+    /// Tells the system account that the server leaves it. It says nothing more there.
+    async fn say_goodbye(&self, what: &str) {
+        let shard = self.shards.first().map(ShardHandle::sender);
+        system::say_goodbye(&self.speaker, shard, what).await;
+    }
+
     /// Stops accepting, closes every connection after what waits for it is written, and ends the
     /// shards' threads.
     pub async fn shutdown(mut self) {
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
+        self.say_goodbye("SHUTDOWN").await;
         for shard in &self.shards {
             shard.send(Command::Shutdown);
         }
@@ -169,6 +182,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.monitor.iter().for_each(tokio::task::JoinHandle::abort);
+        self.reporter.iter().for_each(tokio::task::JoinHandle::abort);
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
@@ -225,19 +239,6 @@ impl Builder {
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let settings = Arc::new(settings(&shared, &options, epoch)?);
-        shared.announce(&settings.accounts);
-        let shards = shard_loop::spawn(count, &shared, &settings, start, &log)?;
-        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
-        let runtimes = shards.iter().map(ShardHandle::runtime);
-        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
-        let placement = Arc::new(Mutex::new(placement));
-        let place = (senders, placement);
-        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
-        let mut websocket_gate = None;
-        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
-            acceptors.push(tokio::spawn(accept(listener, place, gate)));
-            websocket_gate = Some(sender);
-        }
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -253,6 +254,27 @@ impl Builder {
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
+        let chance = ring::rand::generate(&ring::rand::SystemRandom::new())
+            .map_err(|_| std::io::Error::other("no entropy"))?
+            .expose();
+        let speaker = Speaker::new(&status, &chance);
+        let services = Services::new(&speaker).provide(&shared);
+        let (events, reporter) = system::queue(&speaker, &log);
+        shared.announce(&settings.accounts);
+        let shards =
+            shard_loop::spawn(count, &shared, &settings, (&services, &events), start, &log)?;
+        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        let reporter = senders.first().cloned().map(|shard| tokio::spawn(reporter.run(shard)));
+        let runtimes = shards.iter().map(ShardHandle::runtime);
+        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
+        let placement = Arc::new(Mutex::new(placement));
+        let place = (senders, placement);
+        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
+        let mut websocket_gate = None;
+        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
+            acceptors.push(tokio::spawn(accept(listener, place, gate)));
+            websocket_gate = Some(sender);
+        }
         let monitoring_tls = monitoring.as_ref().and_then(|monitoring| monitoring.tls.clone());
         let monitor = monitoring.map(|monitoring| {
             let source = status.clone();
@@ -272,6 +294,8 @@ impl Builder {
             monitoring_tls,
             monitor,
             status,
+            speaker,
+            reporter,
         })
     }
 }

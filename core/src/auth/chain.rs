@@ -112,6 +112,16 @@ impl Denial {
     const fn new(by: &'static str, why: &'static str) -> Self {
         Self { by, why, reason: CloseReason::AuthenticationFailure }
     }
+
+    /// The step that refused.
+    pub(crate) fn step(&self) -> &str {
+        self.by
+    }
+
+    /// Its reason.
+    pub(crate) fn why(&self) -> &str {
+        self.why
+    }
 }
 
 impl fmt::Display for Denial {

@@ -86,6 +86,8 @@ pub struct Permissions {
     publish: Side,
     subscribe: Side,
     responses: Option<Responses>,
+    /// As it was written down.
+    written: Rules,
 }
 
 /// One direction.
@@ -123,7 +125,12 @@ impl Permissions {
             publish.allow.get_or_insert_default();
         }
         let subscribe = Side::new(&rules.subscribe, true)?;
-        Ok(Self { publish, subscribe, responses: rules.responses })
+        Ok(Self { publish, subscribe, responses: rules.responses, written: rules.clone() })
+    }
+
+    /// The map as it was written down.
+    pub fn written(&self) -> &Rules {
+        &self.written
     }
 
     /// Whether the lists allow publishing to `subject`, whose wildcards are ordinary text.

@@ -79,6 +79,11 @@ impl Liveness {
         }
     }
 
+    /// When the peer last did something.
+    pub(crate) fn last_activity(&self) -> Time {
+        self.active
+    }
+
     /// How long the last answer to a ping took; zero before there is one.
     pub(crate) fn rtt(&self) -> Duration {
         self.rtt

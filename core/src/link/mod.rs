@@ -22,6 +22,7 @@ use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate}
 use crate::id::LinkId;
 use crate::outbound::Outbound;
 use crate::settings::Settings;
+use crate::shard::Traffic;
 use crate::time::Time;
 use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo, quote};
 
@@ -190,6 +191,12 @@ pub(crate) struct Link {
     /// What its user may not do; `None` for those who may do everything.
     pub(crate) permissions: Option<Box<LinkPermissions>>,
     pub(crate) liveness: Liveness,
+    /// What came from it.
+    pub(crate) received: Traffic,
+    /// What was delivered to it.
+    pub(crate) sent: Traffic,
+    /// ... and is added to its account's by now.
+    pub(crate) tallied: Traffic,
     /// The account it is in.
     pub(crate) account: AccountId,
     /// ... and counts in, which it does from its login on.
@@ -250,6 +257,9 @@ impl Link {
             calls: 0,
             permissions: None,
             liveness: Liveness::new(now, interval),
+            received: Traffic::default(),
+            sent: Traffic::default(),
+            tallied: Traffic::default(),
             account: AccountId::GLOBAL,
             member: false,
             expires: None,

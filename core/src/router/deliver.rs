@@ -210,6 +210,7 @@ impl<'a> Delivery<'a> {
             }
         }
         sub.delivered += 1;
+        link.sent.add(1, self.body as u64);
         let pending = link.outbound.pending();
         if pending + self.body > self.high {
             let seen = if link.flags.headers { self.body } else { self.body - message.header_len };

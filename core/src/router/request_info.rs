@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::account::ServiceImport;
-use crate::auth::Identity;
 use crate::link::{Link, Transport};
 use crate::settings::Settings;
 use crate::time::rfc3339;
@@ -95,13 +94,7 @@ impl RequestInfo {
         self.start = rfc3339(settings.epoch, link.opened).into();
         self.host = link.client_ip().into();
         self.id = link.cid;
-        self.user = match &link.identity {
-            Identity::User(user) => user.name().into(),
-            Identity::Token(_) => "[REDACTED]".into(),
-            Identity::Anonymous => {
-                link.options.as_deref().map_or("", |it| it.credential(|all| &all.user)).into()
-            }
-        };
+        self.user = link.user().into();
         if let Some(options) = link.options.as_deref() {
             self.name = options.name.clone();
             self.lang = options.lang.clone();

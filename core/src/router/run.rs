@@ -201,6 +201,7 @@ impl Run {
         }
         let count = self.parts.len() as u64;
         sub.delivered += count;
+        link.sent.add(count, self.body as u64);
         link.outbound.append(means.pool, |out| out.extend_from_slice(&self.text));
         means.pool.mark(&mut link.dirty, sub.link);
         means.effects.out_msgs += count;

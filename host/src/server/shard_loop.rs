@@ -17,7 +17,7 @@ use nervure_core::auth::{Answer, Ask, CallId};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
-use nervure_core::shard::{Output, Shard, Shared};
+use nervure_core::shard::{Called, Output, OwnMessage, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
@@ -25,6 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
 use super::passwords::Passwords;
+use super::system::{EventQueue, Look, Publication, Services};
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
@@ -56,6 +57,10 @@ pub(super) enum Command {
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
     Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
+    /// Somebody wants to see something.
+    Look(Look),
+    /// The server itself says something.
+    Publish(Publication),
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -96,6 +101,7 @@ pub(super) fn spawn(
     count: usize,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
+    (services, events): (&Arc<Services>, &EventQueue),
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
@@ -111,6 +117,8 @@ pub(super) fn spawn(
             id: ShardId(number as u16),
             siblings: senders.clone(),
             passwords: passwords.clone(),
+            services: services.clone(),
+            events: events.clone(),
             start,
             log,
         };
@@ -168,6 +176,8 @@ struct Around {
     /// All shards, this one included.
     siblings: Vec<mpsc::UnboundedSender<Command>>,
     passwords: Arc<Passwords>,
+    services: Arc<Services>,
+    events: EventQueue,
     start: Instant,
     log: Logger,
 }
@@ -254,6 +264,12 @@ impl Driver {
             Command::Wake => self.shard.borrow_mut().wake(self.now()),
             Command::Answer(call, answer) => {
                 self.shard.borrow_mut().resolve(self.now(), call, answer);
+            }
+            Command::Look(look) => look(&self.shard.borrow()),
+            Command::Publish(Publication { account, subject, header, payload }) => {
+                let (subject, header, payload) = (&*subject, &*header, &*payload);
+                let message = OwnMessage { account, subject, header, payload };
+                self.shard.borrow_mut().publish_own(self.now(), message);
             }
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
@@ -390,7 +406,9 @@ impl Driver {
                         let _ = sibling.send(Command::Wake);
                     }
                 }
-                Output::Called(_) | Output::Response(..) => {}
+                Output::Called(called) => self.call(&called),
+                Output::Response(..) => {}
+                Output::Advisory(advisory) => self.around.events.push(*advisory),
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {
@@ -415,6 +433,12 @@ impl Driver {
             let _ = to.send(Command::Answer(call, answer));
         };
         self.around.passwords.ask(question, deadline, Box::new(reply));
+    }
+
+    /// Has the server itself answer.
+    fn call(&self, called: &Called) {
+        let Around { id, siblings, services, .. } = &self.around;
+        services.call(called, &self.shard.borrow(), usize::from(id.0), siblings);
     }
 
     fn change(&self, id: LinkId, change: impl FnOnce(&mut State)) {

@@ -72,6 +72,7 @@ impl Shard {
         }
         let verbose = link.flags.verbose;
         link.options = Some(options);
+        self.advise_connected(slot);
         self.schedule(slot);
         if verbose {
             self.send_word(slot, encode::OK);
