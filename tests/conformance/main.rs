@@ -37,6 +37,7 @@ mod publish;
 mod queues;
 mod readme;
 mod request_info;
+mod resolvers;
 mod responders;
 mod service_imports;
 mod service_latency;

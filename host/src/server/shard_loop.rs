@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
 use super::passwords::Passwords;
-use super::system::{EventQueue, Look, Publication, Services};
+use super::system::{EventQueue, Look, OwnRequest, OwnRequests, Publication, Services};
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
@@ -61,6 +61,8 @@ pub(super) enum Command {
     Look(Look),
     /// The server itself says something.
     Publish(Publication),
+    /// The server itself asks something.
+    Request(OwnRequest),
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -188,6 +190,7 @@ struct Driver {
     connections: RefCell<Vec<Place>>,
     scratch: RefCell<Box<[u8]>>,
     around: Around,
+    requests: RefCell<OwnRequests>,
     deadline: RefCell<Option<Time>>,
     /// The deadline moved.
     timer: Notify,
@@ -200,6 +203,7 @@ impl Driver {
             connections: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             around,
+            requests: RefCell::default(),
             deadline: RefCell::default(),
             timer: Notify::new(),
         })
@@ -270,6 +274,12 @@ impl Driver {
                 let (subject, header, payload) = (&*subject, &*header, &*payload);
                 let message = OwnMessage { account, subject, header, payload };
                 self.shard.borrow_mut().publish_own(self.now(), message);
+            }
+            Command::Request(OwnRequest { publication, timeout, done }) => {
+                let Publication { account, subject, header, payload } = &publication;
+                let message = OwnMessage { account: *account, subject, header, payload };
+                let number = self.requests.borrow_mut().begin(done);
+                self.shard.borrow_mut().request(self.now(), number, message, timeout);
             }
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
@@ -407,7 +417,9 @@ impl Driver {
                     }
                 }
                 Output::Called(called) => self.call(&called),
-                Output::Response(..) => {}
+                Output::Response(number, response) => {
+                    self.requests.borrow_mut().end(number, response);
+                }
                 Output::Advisory(advisory) => self.around.events.push(*advisory),
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
