@@ -6,6 +6,7 @@
 //! room on its own.
 
 mod gate;
+mod in_force;
 mod monitoring;
 mod passwords;
 mod placement;
@@ -13,6 +14,7 @@ mod reload;
 mod shard_loop;
 mod status;
 mod ways;
+mod zones;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +29,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use self::gate::Gate;
+use self::in_force::InForce;
+pub use self::in_force::{AccountRefusal, OperatorError, Taken};
 use self::monitoring::Monitoring;
 pub use self::monitoring::MonitoringError;
 use self::placement::Placement;
@@ -72,6 +76,9 @@ pub enum StartError {
     /// Imports and exports of accounts do not fit together.
     #[error(transparent)]
     Accounts(#[from] AccountError),
+    /// Operator mode cannot begin.
+    #[error(transparent)]
+    Operators(#[from] OperatorError),
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
@@ -90,6 +97,7 @@ pub struct Server {
     websocket_address: Option<SocketAddr>,
     http_address: Option<SocketAddr>,
     shared: Arc<Shared>,
+    in_force: Arc<InForce>,
     /// When the shards' time began, since the start of 1970.
     epoch: Duration,
     shards: Vec<ShardHandle>,
@@ -98,6 +106,8 @@ pub struct Server {
     websocket_gate: Option<watch::Sender<Arc<Gate>>>,
     log: Logger,
     acceptors: Vec<tokio::task::JoinHandle<()>>,
+    /// Answers links that wait for accounts.
+    look_ups: tokio::task::JoinHandle<()>,
     /// The monitoring listener's certificate; a reload replaces it.
     monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
@@ -135,6 +145,20 @@ impl Server {
         self.shared.totals()
     }
 
+    /// Takes the token of account `id` into force, if the account is in use, with all that means
+    /// for its connections (reference security 5.7). Returns when every shard obeys.
+    ///
+    /// # Errors
+    /// When the token is not to be used; what was in force stays.
+    pub async fn take_account(&self, id: &str, token: &str) -> Result<Taken, AccountRefusal> {
+        self.in_force.take(id, token).await
+    }
+
+    /// Takes account `id` out of force. Its clients are told that it has ended.
+    pub async fn drop_account(&self, id: &str) {
+        self.in_force.drop_account(id).await;
+    }
+
     /// Tells clients to leave and closes them between `grace` and `total` from now. Returns when
     /// the last one is gone.
     pub async fn lame_duck(&mut self, grace: Duration, total: Duration) {
@@ -169,6 +193,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.monitor.iter().for_each(tokio::task::JoinHandle::abort);
+        self.look_ups.abort();
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
@@ -224,10 +249,15 @@ impl Builder {
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settings = Arc::new(settings(&shared, &options, epoch)?);
-        shared.announce(&settings.accounts);
-        let shards = shard_loop::spawn(count, &shared, &settings, start, &log)?;
+        let settings = settings(&shared, &options, epoch)?;
+        let in_force = InForce::begin(shared.clone(), settings, &options, log.clone()).await?;
+        let in_force = Arc::new(in_force);
+        let (look_ups, asked) = mpsc::unbounded_channel();
+        let settings = in_force.settings();
+        let shards = shard_loop::spawn(count, &shared, &settings, start, &look_ups, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        in_force.serve(senders.clone());
+        let look_ups = tokio::spawn(in_force.clone().answer(asked));
         let runtimes = shards.iter().map(ShardHandle::runtime);
         let placement = Placement::new(shared.clone(), runtimes, Instant::now());
         let placement = Arc::new(Mutex::new(placement));
@@ -263,12 +293,14 @@ impl Builder {
             websocket_address,
             http_address,
             shared,
+            in_force,
             epoch,
             shards,
             tcp_gate,
             websocket_gate,
             log,
             acceptors,
+            look_ups,
             monitoring_tls,
             monitor,
             status,

@@ -14,19 +14,22 @@
 //! about it, part of the [`Accounts`] in [`Settings`](crate::settings::Settings).
 
 mod build;
+mod claims;
 mod cycles;
 mod declare;
+mod ledger;
 mod renaming;
 mod rules;
 
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use build::{AccountError, Reason};
 pub use declare::{
     Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind, Sampling, Service,
 };
+pub use ledger::{Change, Ledger, Update};
 pub(crate) use renaming::Renaming;
 pub use rules::{AccountLimits, Accounts, Rules};
 pub(crate) use rules::{ServiceImport, StreamImport};
@@ -63,19 +66,32 @@ pub struct Account {
     /// Its name, or its public key.
     pub name: Box<str>,
     pub(crate) interest: Interest,
-    /// Clients that are logged in to it.
-    connections: AtomicUsize,
+    /// Clients that are logged in to it, by the numbers that they see. Asked at logins, ends of
+    /// connections and changes of limits only.
+    members: Mutex<BTreeSet<u64>>,
 }
 
 impl Account {
     fn new(id: AccountId, name: &str) -> Arc<Self> {
-        let (interest, connections) = (Interest::new(), AtomicUsize::new(0));
-        Arc::new(Self { id, name: name.into(), interest, connections })
+        let (interest, members) = (Interest::new(), Mutex::default());
+        Arc::new(Self { id, name: name.into(), interest, members })
     }
 
     /// Clients that are logged in to it.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.members().len()
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the oldest client of those that are more than `limit`: it and all younger
+    /// ones have to leave, on whatever shard they are.
+    pub(crate) fn surplus(&self, limit: usize) -> Option<u64> {
+        let members = self.members();
+        let surplus = members.len().checked_sub(limit)?.checked_sub(1)?;
+        members.iter().nth_back(surplus).copied()
     }
 
     /// Its subscriptions, those that imports put there included.
@@ -83,14 +99,15 @@ impl Account {
         self.interest.stats().num_subs
     }
 
-    /// One more client; false, and it does not count, when that would be more than `limit`.
-    pub(crate) fn enter(&self, limit: Option<usize>) -> bool {
-        let more = |now: usize| limit.is_none_or(|limit| now < limit).then_some(now + 1);
-        self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    /// Client number `cid` comes; false, and it does not count, when that would be more than
+    /// `limit`.
+    pub(crate) fn enter(&self, cid: u64, limit: Option<usize>) -> bool {
+        let mut members = self.members();
+        limit.is_none_or(|limit| members.len() < limit) && members.insert(cid)
     }
 
-    pub(crate) fn leave(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn leave(&self, cid: u64) {
+        self.members().remove(&cid);
     }
 }
 
@@ -106,8 +123,8 @@ pub(crate) struct Registry {
 struct Known {
     accounts: Vec<Arc<Account>>,
     names: HashMap<Box<str>, AccountId>,
-    /// Entries of service imports in the indexes: account, subject and number.
-    services: Vec<(AccountId, Box<str>, u32)>,
+    /// Entries of service imports in the indexes, by number: account and subject.
+    services: HashMap<u32, (AccountId, Box<str>)>,
 }
 
 impl Default for Registry {
@@ -115,7 +132,7 @@ impl Default for Registry {
         let known = Known {
             accounts: vec![Account::new(AccountId::GLOBAL, GLOBAL)],
             names: HashMap::from([(GLOBAL.into(), AccountId::GLOBAL)]),
-            services: Vec::new(),
+            services: HashMap::new(),
         };
         Self { known: RwLock::new(known), next_import: AtomicU32::new(0) }
     }
@@ -142,6 +159,12 @@ impl Registry {
         account
     }
 
+    /// The number of the account with this name, if there has ever been one.
+    pub(crate) fn known(&self, name: &str) -> Option<AccountId> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.names.get(name).copied()
+    }
+
     /// A number for one more import.
     pub(crate) fn number_import(&self) -> u32 {
         self.next_import.fetch_add(1, Ordering::Relaxed)
@@ -151,28 +174,46 @@ impl Registry {
     /// there no more. The new ones come first, so that no request finds a gap.
     pub(crate) fn announce(&self, accounts: &Accounts) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let wanted: Vec<(AccountId, Box<str>, u32)> = accounts
-            .iter()
-            .flat_map(|rules| rules.services.iter().map(|it| (rules.id, it)))
-            .map(|(id, import)| (id, Box::from(import.renaming.local()), import.number))
-            .collect();
-        let interest = |known: &Known, id: AccountId, change: &dyn Fn(&Interest)| {
-            if let Some(account) = known.accounts.get(id.index()) {
-                change(&account.interest);
-            }
-        };
-        for (id, local, number) in &wanted {
-            let entry = SubId::standing(Standing::Import(*number));
-            interest(&known, *id, &|index| index.insert(local.as_bytes(), None, entry, 1));
+        let mut old = std::mem::take(&mut known.services);
+        for rules in accounts.iter() {
+            known.enter_services(rules);
         }
-        let old = std::mem::replace(&mut known.services, wanted);
-        for (id, local, number) in old {
-            if !known.services.iter().any(|(_, _, kept)| *kept == number) {
-                let entry = SubId::standing(Standing::Import(number));
-                interest(&known, id, &|index| {
-                    index.remove(local.as_bytes(), None, entry);
-                });
+        old.retain(|number, _| !known.services.contains_key(number));
+        old.into_iter().for_each(|(number, entry)| known.withdraw(number, &entry));
+    }
+
+    /// As [`Registry::announce`] for one account, whose rules were `old`.
+    pub(crate) fn announce_change(&self, old: Option<&Rules>, new: Option<&Rules>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(new) = new {
+            known.enter_services(new);
+        }
+        for import in old.into_iter().flat_map(|old| &old.services) {
+            if new.is_none_or(|new| new.service(import.number).is_none())
+                && let Some(entry) = known.services.remove(&import.number)
+            {
+                known.withdraw(import.number, &entry);
             }
+        }
+    }
+}
+
+impl Known {
+    fn enter_services(&mut self, rules: &Rules) {
+        for import in &rules.services {
+            let local = import.renaming.local();
+            if let Some(account) = self.accounts.get(rules.id.index()) {
+                let entry = SubId::standing(Standing::Import(import.number));
+                account.interest.insert(local.as_bytes(), None, entry, 1);
+            }
+            self.services.insert(import.number, (rules.id, local.into()));
+        }
+    }
+
+    fn withdraw(&self, number: u32, (id, local): &(AccountId, Box<str>)) {
+        if let Some(account) = self.accounts.get(id.index()) {
+            let entry = SubId::standing(Standing::Import(number));
+            account.interest.remove(local.as_bytes(), None, entry);
         }
     }
 }

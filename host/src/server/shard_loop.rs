@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use nervure_core::auth::{Answer, Ask, CallId};
+use nervure_core::account::AccountId;
+use nervure_core::auth::{Answer, Ask, CallId, Question};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
+use super::in_force::LookUp;
 use super::passwords::Passwords;
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
@@ -56,6 +58,8 @@ pub(super) enum Command {
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
     Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
+    /// Some accounts are not what they were, and nothing else has changed.
+    Accounts { settings: Arc<Settings>, changed: Arc<[AccountId]>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -97,6 +101,7 @@ pub(super) fn spawn(
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
     start: Instant,
+    look_ups: &mpsc::UnboundedSender<LookUp>,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
     let passwords = Arc::new(Passwords::default());
@@ -111,6 +116,7 @@ pub(super) fn spawn(
             id: ShardId(number as u16),
             siblings: senders.clone(),
             passwords: passwords.clone(),
+            look_ups: look_ups.clone(),
             start,
             log,
         };
@@ -168,6 +174,8 @@ struct Around {
     /// All shards, this one included.
     siblings: Vec<mpsc::UnboundedSender<Command>>,
     passwords: Arc<Passwords>,
+    /// Who finds accounts.
+    look_ups: mpsc::UnboundedSender<LookUp>,
     start: Instant,
     log: Logger,
 }
@@ -264,6 +272,10 @@ impl Driver {
                 }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
                 // Whoever asked may be gone.
+                let _ = done.send(());
+            }
+            Command::Accounts { settings, changed, done } => {
+                self.shard.borrow_mut().update(self.now(), settings, &changed);
                 let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
@@ -414,7 +426,15 @@ impl Driver {
             // A shard that has ended needs no answers.
             let _ = to.send(Command::Answer(call, answer));
         };
-        self.around.passwords.ask(question, deadline, Box::new(reply));
+        match question {
+            Question::Account(account) => {
+                // Without anybody to answer the link's time runs out.
+                let _ = self.around.look_ups.send(LookUp { account, reply: Box::new(reply) });
+            }
+            Question::Bcrypt { .. } => {
+                self.around.passwords.ask(question, deadline, Box::new(reply));
+            }
+        }
     }
 
     fn change(&self, id: LinkId, change: impl FnOnce(&mut State)) {

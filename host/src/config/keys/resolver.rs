@@ -1,14 +1,17 @@
-//! Operators, account resolvers, proxies and OCSP (reference sections 2.2, 2.12, 2.13): checked,
-//! not acted upon yet. Operators and trusted keys close the server to everybody.
+//! Operators, account resolvers, proxies and OCSP (reference sections 2.2, 2.12, 2.13).
 
 use std::path::Path;
 
 use nervure_core::auth::PublicKey;
+use nervure_core::auth::jwt::{DecodeError, OperatorClaims};
 use nkeys::KeyPairType;
 
 use super::super::duration::parse_duration;
 use super::super::value::Value;
 use super::authorization::is_public_key;
+use crate::auth::creds;
+use crate::options::ResolverOptions;
+
 use super::{Block, Decoder, Entry, Kind, now, skip};
 
 /// How every JWT starts.
@@ -19,34 +22,53 @@ const BAD_RESOLVER: &str = "error parsing account resolver, should be MEM or  UR
                             map containing dir and type state=[FULL|CACHE])";
 
 /// Operators, as JWTs or files that hold one.
-pub(super) fn operators(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
-    for text in decoder.string_list("operators", entry.node).unwrap_or_default() {
-        if !text.starts_with(JWT_START)
-            && let Err(reason) = decoder.file(Path::new(&text))
-        {
-            decoder.error(entry.pos(), format!("error parsing operator JWT: {reason}"));
+pub(super) fn operators(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<OperatorClaims> {
+    let texts = decoder.string_list("operators", entry.node).unwrap_or_default();
+    let mut operators = Vec::new();
+    for text in texts {
+        match operator(decoder, text) {
+            Ok(claims) => operators.push(claims),
+            Err(why) => {
+                decoder.error(entry.pos(), format!("error parsing operator JWT: {why}"));
+            }
         }
     }
+    operators
+}
+
+/// An operator's claims, from his token or a file with it, decorated or bare.
+fn operator(decoder: &Decoder<'_>, text: String) -> Result<OperatorClaims, String> {
+    let text = match text.starts_with(JWT_START) {
+        true => text,
+        false => String::from_utf8_lossy(&decoder.file(Path::new(&text))?).into_owned(),
+    };
+    let token = creds::jwt(&text).unwrap_or(&text).trim();
+    OperatorClaims::decode(token).map_err(|error| match error {
+        DecodeError::Kind { .. } => "not operator claim".to_owned(),
+        error => error.to_string(),
+    })
 }
 
 /// Public keys of trusted operators.
-pub(super) fn trusted(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn trusted(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<String> {
     let bad =
         |text: &str| format!("trust key {text:?} required to be a valid public operator nkey");
     let fits = |text: &str| is_public_key(text, KeyPairType::Operator);
+    let mut keys = Vec::new();
     match entry.value() {
         Value::String(text) if !fits(text) => decoder.error(entry.pos(), bad(text)),
         Value::Array(items) => {
             for item in items {
                 match &*item.value {
-                    Value::String(text) if fits(text) => {}
+                    Value::String(text) if fits(text) => keys.push(text.clone()),
                     Value::String(text) => decoder.error(&item.pos, bad(text)),
                     _ => decoder.wrong_type(item, "string"),
                 }
             }
         }
-        _ => drop(decoder.string_list(entry.name, entry.node)),
+        _ => keys = decoder.string_list(entry.name, entry.node).unwrap_or_default(),
     }
+    keys
 }
 
 #[derive(Default)]
@@ -78,14 +100,17 @@ fn interval(decoder: &mut Decoder<'_>, _: &mut Resolver, entry: &Entry<'_>) {
 }
 
 /// The account resolver.
-pub(super) fn resolver(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn resolver(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Option<ResolverOptions> {
     match entry.value() {
         Value::String(text) => {
             let upper = text.to_ascii_uppercase();
-            let url = upper.trim_start().starts_with("URL(") && upper.trim_end().ends_with(')');
-            if !upper.contains("MEM") && !url {
-                decoder.error(entry.pos(), BAD_RESOLVER);
+            if upper.trim_start().starts_with("URL(") && upper.trim_end().ends_with(')') {
+                return Some(ResolverOptions::Other("URL".to_owned()));
             }
+            if upper.contains("MEM") {
+                return Some(ResolverOptions::Memory);
+            }
+            decoder.error(entry.pos(), BAD_RESOLVER);
         }
         Value::Map(map) => {
             let mut found = Resolver::default();
@@ -102,7 +127,8 @@ pub(super) fn resolver(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
                 "full" | "cache" if found.dir.is_empty() => {
                     decoder.error(entry.pos(), "dir has no value and needs to point to a directory")
                 }
-                "full" | "cache" | "mem" | "memory" => {}
+                "full" | "cache" => return Some(ResolverOptions::Other(found.kind)),
+                "mem" | "memory" => return Some(ResolverOptions::Memory),
                 _ => decoder.error(entry.pos(), BAD_RESOLVER),
             }
         }
@@ -112,21 +138,26 @@ pub(super) fn resolver(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
                 .error(entry.pos(), format!("error parsing operator resolver, wrong type {kind}"));
         }
     }
+    None
 }
 
 /// JWTs by account.
-pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<(String, String)> {
+    let mut tokens = Vec::new();
     let Value::Map(map) = entry.value() else {
-        return decoder
-            .error(entry.pos(), "preload should be a map of account_public_key:account_jwt");
+        decoder.error(entry.pos(), "preload should be a map of account_public_key:account_jwt");
+        return tokens;
     };
-    for (_, node) in map.iter() {
+    for (name, node) in map.iter() {
         match &*node.value {
-            Value::String(text) if text.starts_with(JWT_START) => {}
+            Value::String(text) if text.starts_with(JWT_START) => {
+                tokens.push((name.to_owned(), text.clone()));
+            }
             Value::String(_) => decoder.error(&node.pos, "invalid account JWT"),
             _ => decoder.error(&node.pos, "preload map value should be a string JWT"),
         }
     }
+    tokens
 }
 
 const PROXIES: Block<Vec<PublicKey>> = Block::new(&[now(
