@@ -5,6 +5,7 @@
 
 mod accounts;
 mod declarations;
+mod operators;
 mod resolver;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub use resolver::{
     CACHE_LIMIT, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, ResolverOptions,
     SYNC_INTERVAL,
 };
+
+pub use operators::OperatorOptions;
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
 pub const MAX_SHARDS: usize = 256;
@@ -75,12 +78,10 @@ pub struct Options {
     pub system_account: Option<String>,
     /// No system account is made up where none is named or declared.
     pub no_system_account: bool,
-    /// Where account JWTs come from.
-    pub resolver: Option<ResolverOptions>,
-    /// TLS towards a web server that has them.
-    pub resolver_tls: Option<TlsOptions>,
     /// Who may connect.
     pub auth: AuthOptions,
+    /// Operator mode.
+    pub operators: OperatorOptions,
     /// Keys of proxies whose signatures count.
     pub trusted_proxies: Vec<PublicKey>,
     /// TLS on the client port.
@@ -133,7 +134,7 @@ pub struct AuthOptions {
     pub proxy_required: bool,
     /// The steps of authentication that come first, in this order. Empty is nats-server's order.
     pub order: Vec<Step>,
-    /// Authentication is configured in a way this version cannot check (operators, callout): it is
+    /// Authentication is configured in a way this version cannot check (callout): it is
     /// required all the same, so that nobody slips in.
     pub fail_closed: bool,
 }
@@ -331,9 +332,8 @@ impl Default for Options {
             accounts: Vec::new(),
             system_account: None,
             no_system_account: false,
-            resolver: None,
-            resolver_tls: None,
             auth: AuthOptions::default(),
+            operators: OperatorOptions::default(),
             trusted_proxies: Vec::new(),
             tls: None,
             allow_non_tls: false,

@@ -6,6 +6,7 @@
 //! room on its own.
 
 mod gate;
+mod in_force;
 mod monitoring;
 mod passwords;
 mod placement;
@@ -14,6 +15,7 @@ mod shard_loop;
 mod status;
 mod system;
 mod ways;
+mod zones;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +30,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use self::gate::Gate;
+use self::in_force::InForce;
+pub use self::in_force::{AccountRefusal, OperatorError, Taken};
 use self::monitoring::Monitoring;
 pub use self::monitoring::MonitoringError;
 use self::placement::Placement;
@@ -43,6 +47,7 @@ use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::options::{Listen, Options};
 use crate::process::{CpuMeter, cpu_time};
+use crate::resolver::Resolver;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,9 @@ pub enum StartError {
     /// Imports and exports of accounts do not fit together.
     #[error(transparent)]
     Accounts(#[from] AccountError),
+    /// Operator mode cannot begin.
+    #[error(transparent)]
+    Operators(#[from] OperatorError),
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
@@ -92,6 +100,7 @@ pub struct Server {
     websocket_address: Option<SocketAddr>,
     http_address: Option<SocketAddr>,
     shared: Arc<Shared>,
+    in_force: Arc<InForce>,
     /// When the shards' time began, since the start of 1970.
     epoch: Duration,
     shards: Vec<ShardHandle>,
@@ -100,6 +109,8 @@ pub struct Server {
     websocket_gate: Option<watch::Sender<Arc<Gate>>>,
     log: Logger,
     acceptors: Vec<tokio::task::JoinHandle<()>>,
+    /// Answer links that wait for accounts, and what the system account asks about them.
+    helpers: Vec<tokio::task::JoinHandle<()>>,
     /// The monitoring listener's certificate; a reload replaces it.
     monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
@@ -138,6 +149,20 @@ impl Server {
     /// Counters of all shards.
     pub fn totals(&self) -> Totals {
         self.shared.totals()
+    }
+
+    /// Takes the token of account `id` into force, if the account is in use, with all that means
+    /// for its connections (reference security 5.7). Returns when every shard obeys.
+    ///
+    /// # Errors
+    /// When the token is not to be used; what was in force stays.
+    pub async fn take_account(&self, id: &str, token: &str) -> Result<Taken, AccountRefusal> {
+        self.in_force.take(id, token).await
+    }
+
+    /// Takes account `id` out of force. Its clients are told that it has ended.
+    pub async fn drop_account(&self, id: &str) {
+        self.in_force.drop_account(id).await;
     }
 
     /// Tells clients to leave and closes them between `grace` and `total` from now. Returns when
@@ -183,6 +208,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.monitor.iter().for_each(tokio::task::JoinHandle::abort);
         self.reporter.iter().for_each(tokio::task::JoinHandle::abort);
+        self.helpers.iter().for_each(tokio::task::JoinHandle::abort);
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
@@ -238,7 +264,7 @@ impl Builder {
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settings = Arc::new(settings(&shared, &options, epoch)?);
+        let settings = settings(&shared, &options, epoch)?;
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -258,12 +284,36 @@ impl Builder {
             .map_err(|_| std::io::Error::other("no entropy"))?
             .expose();
         let speaker = Speaker::new(&status, &chance);
-        let services = Services::new(&speaker).provide(&shared);
+        let resolver = match options.operators.is_active() {
+            true => Some(Arc::new(
+                Resolver::open(&options.operators, &log).await.map_err(OperatorError::from)?,
+            )),
+            false => None,
+        };
+        let mut services = Services::new(&speaker);
+        let claims = resolver.as_ref().map(|resolver| {
+            system::claims::add_to(&mut services, resolver.store(), &speaker, &log)
+        });
+        let services = services.provide(&shared);
         let (events, reporter) = system::queue(&speaker, &log);
-        shared.announce(&settings.accounts);
-        let shards =
-            shard_loop::spawn(count, &shared, &settings, (&services, &events), start, &log)?;
+        let in_force =
+            InForce::begin(shared.clone(), settings, &options, resolver.clone(), log.clone())
+                .await?;
+        let in_force = Arc::new(in_force);
+        let (look_ups, asked) = mpsc::unbounded_channel();
+        let settings = in_force.settings();
+        let around = (&services, &events, &look_ups);
+        let shards = shard_loop::spawn(count, &shared, &settings, around, start, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        in_force.serve(senders.clone());
+        let mut helpers = vec![tokio::spawn(in_force.clone().answer(asked))];
+        helpers.extend(claims.map(|claims| tokio::spawn(claims.run(in_force.clone()))));
+        if let (Some(resolver), Some(system), Some(shard)) =
+            (resolver, settings.accounts.system(), senders.first())
+        {
+            resolver.meet(system::claims::ask_others(system, shard.clone()));
+            helpers.push(tokio::spawn(resolver.tidy(log.clone())));
+        }
         let reporter = senders.first().cloned().map(|shard| tokio::spawn(reporter.run(shard)));
         let runtimes = shards.iter().map(ShardHandle::runtime);
         let placement = Placement::new(shared.clone(), runtimes, Instant::now());
@@ -285,12 +335,14 @@ impl Builder {
             websocket_address,
             http_address,
             shared,
+            in_force,
             epoch,
             shards,
             tcp_gate,
             websocket_gate,
             log,
             acceptors,
+            helpers,
             monitoring_tls,
             monitor,
             status,

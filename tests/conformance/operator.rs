@@ -1,11 +1,9 @@
-//! Operator mode (reference security 13, items 81 to 107): tokens that our encoder writes, at the
-//! real nats-server, whichever program is under test: nervure has no operator mode yet. Then
-//! [`start`] is what changes.
+//! Operator mode (reference security 13, items 81 to 107): tokens that our encoder writes.
 
 use std::time::Duration;
 
 use harness::operator::{credentials, key_pair, unix_now};
-use harness::{Launch, OperatorMode, Program, Server, Session};
+use harness::{Launch, OperatorMode, Server, Session};
 use nervure_core::auth::jwt::{
     Revocations, Scope, SigningKey, SubjectLists, TimeRange, UserClaims, UserLimits,
     UserPermissions,
@@ -16,10 +14,7 @@ use serde_json::Value;
 use crate::table::UNAUTHORIZED;
 
 fn start(mode: &OperatorMode) -> Server {
-    Launch::of(Program::NatsServer.executable())
-        .flags(["-a", "127.0.0.1", "-p", "-1"])
-        .config(mode.config())
-        .start()
+    Launch::new().config(mode.config()).start()
 }
 
 /// The token of a user and his key.

@@ -73,6 +73,26 @@ pub enum Store {
     Directory(Arc<Directory>, DirectoryKind),
 }
 
+impl Store {
+    /// Subjects in the system account and what is asked there.
+    pub fn subjects(&self) -> Vec<(&'static str, Request)> {
+        let mut subjects = vec![
+            ("$SYS.REQ.ACCOUNT.*.CLAIMS.UPDATE", Request::UpdateAccount),
+            ("$SYS.ACCOUNT.*.CLAIMS.UPDATE", Request::UpdateAccount),
+        ];
+        if let Self::Directory(_, kind) = self {
+            subjects.push(("$SYS.REQ.CLAIMS.UPDATE", Request::Update));
+            subjects.push(("$SYS.REQ.CLAIMS.LIST", Request::List));
+            subjects.push(("$SYS.REQ.CLAIMS.DELETE", Request::Delete));
+            if let DirectoryKind::Full { .. } = kind {
+                subjects.push(("$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP", Request::Lookup));
+                subjects.push(("$SYS.REQ.CLAIMS.PACK", Request::Pack));
+            }
+        }
+        subjects
+    }
+}
+
 /// What is answered.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Response {
@@ -187,24 +207,6 @@ impl Claims {
         Self { store, accounts }
     }
 
-    /// Subjects in the system account and what is asked there.
-    pub fn subjects(&self) -> Vec<(&'static str, Request)> {
-        let mut subjects = vec![
-            ("$SYS.REQ.ACCOUNT.*.CLAIMS.UPDATE", Request::UpdateAccount),
-            ("$SYS.ACCOUNT.*.CLAIMS.UPDATE", Request::UpdateAccount),
-        ];
-        if let Store::Directory(_, kind) = &self.store {
-            subjects.push(("$SYS.REQ.CLAIMS.UPDATE", Request::Update));
-            subjects.push(("$SYS.REQ.CLAIMS.LIST", Request::List));
-            subjects.push(("$SYS.REQ.CLAIMS.DELETE", Request::Delete));
-            if let DirectoryKind::Full { .. } = kind {
-                subjects.push(("$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP", Request::Lookup));
-                subjects.push(("$SYS.REQ.CLAIMS.PACK", Request::Pack));
-            }
-        }
-        subjects
-    }
-
     /// Answers what was asked on `subject`. `now` is since 1970.
     pub fn answer(
         &self,
@@ -279,7 +281,9 @@ impl Claims {
             }
             return self.accounts.replace(token, claims).map(|()| words.updated).map_err(failed);
         };
-        if !is_in_use && matches!(kind, DirectoryKind::Cache { .. }) {
+        // A deleted account still counts as one in use (observed).
+        let is_known = is_in_use || directory.was_deleted(&claims.sub);
+        if !is_known && matches!(kind, DirectoryKind::Cache { .. }) {
             return Ok(words.skipped);
         }
         if self.accounts.is_strict_operator(&claims.iss) {

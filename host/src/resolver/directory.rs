@@ -98,6 +98,8 @@ struct State {
     digest: FileDigest,
     /// Counts uses.
     uses: u64,
+    /// Accounts that were deleted, and what they had then.
+    deleted: BTreeMap<String, FileDigest>,
 }
 
 /// What is known of a file.
@@ -289,7 +291,11 @@ impl Directory {
             let _ = fs::remove_file(&unfinished);
             return Err(error);
         }
-        state.put(key, Sha256::digest(token).into(), claims.exp, now);
+        let digest: FileDigest = Sha256::digest(token).into();
+        if state.deleted.get(&key).is_some_and(|deleted| *deleted != digest) {
+            state.deleted.remove(&key);
+        }
+        state.put(key, digest, claims.exp, now);
         if let Some(evicted) = evicted.as_deref().and_then(self::account) {
             self.forget(state, &evicted)?;
         }
@@ -303,6 +309,8 @@ impl Directory {
     /// When the system refuses.
     pub fn delete(&self, account: &PublicKey) -> Result<(), DirectoryError> {
         let mut state = self.state();
+        let key = account.to_string();
+        let had = state.accounts.get(&key).map(|kept| kept.digest);
         match self.deletion {
             Deletion::Refused => return Ok(()),
             Deletion::Remove => self.forget(&mut state, account)?,
@@ -313,10 +321,23 @@ impl Directory {
                         if source.kind() == io::ErrorKind::NotFound => {}
                     renamed => renamed?,
                 }
-                state.remove(&account.to_string());
+                state.remove(&key);
             }
         }
+        state.deleted.extend(had.map(|digest| (key, digest)));
         sync_directory(&self.path)
+    }
+
+    /// Whether an account was deleted since the start, and no other JWT of it has come.
+    pub fn was_deleted(&self, account: &str) -> bool {
+        self.state().deleted.contains_key(account)
+    }
+
+    /// Whether this is the JWT with which an account was deleted since the start. It is not to be
+    /// obeyed, even if it has been pushed again (observed on nats-server 2.15.1).
+    pub fn is_deleted(&self, account: &str, token: &str) -> bool {
+        let digest: FileDigest = Sha256::digest(token).into();
+        self.state().deleted.get(account) == Some(&digest)
     }
 
     /// Removes the file of an account, if there is one.
@@ -408,7 +429,13 @@ fn claims_of(account: &str, token: &str, path: PathBuf) -> Result<AccountClaims,
 ///
 /// When the system refuses.
 pub fn create(path: &Path) -> Result<(), DirectoryError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let made = match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+        // Something else has the name.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+        made => made,
+    };
     made.map_err(|source| DirectoryError::Io { action: "mkdir", path: path.to_owned(), source })
 }
 

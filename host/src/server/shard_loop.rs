@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use nervure_core::auth::{Answer, Ask, CallId};
+use nervure_core::account::AccountId;
+use nervure_core::auth::{Answer, Ask, CallId, Question};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
+use super::in_force::LookUp;
 use super::passwords::Passwords;
 use super::system::{EventQueue, Look, OwnRequest, OwnRequests, Publication, Services};
 use crate::log::{Level, Logger};
@@ -63,6 +65,8 @@ pub(super) enum Command {
     Publish(Publication),
     /// The server itself asks something.
     Request(OwnRequest),
+    /// Some accounts are not what they were, and nothing else has changed.
+    Accounts { settings: Arc<Settings>, changed: Arc<[AccountId]>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -103,7 +107,7 @@ pub(super) fn spawn(
     count: usize,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-    (services, events): (&Arc<Services>, &EventQueue),
+    (services, events, look_ups): (&Arc<Services>, &EventQueue, &mpsc::UnboundedSender<LookUp>),
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
@@ -121,6 +125,7 @@ pub(super) fn spawn(
             passwords: passwords.clone(),
             services: services.clone(),
             events: events.clone(),
+            look_ups: look_ups.clone(),
             start,
             log,
         };
@@ -180,6 +185,8 @@ struct Around {
     passwords: Arc<Passwords>,
     services: Arc<Services>,
     events: EventQueue,
+    /// Who finds accounts.
+    look_ups: mpsc::UnboundedSender<LookUp>,
     start: Instant,
     log: Logger,
 }
@@ -290,6 +297,10 @@ impl Driver {
                 }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
                 // Whoever asked may be gone.
+                let _ = done.send(());
+            }
+            Command::Accounts { settings, changed, done } => {
+                self.shard.borrow_mut().update(self.now(), settings, &changed);
                 let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
@@ -444,7 +455,15 @@ impl Driver {
             // A shard that has ended needs no answers.
             let _ = to.send(Command::Answer(call, answer));
         };
-        self.around.passwords.ask(question, deadline, Box::new(reply));
+        match question {
+            Question::Account(account) => {
+                // Without anybody to answer the link's time runs out.
+                let _ = self.around.look_ups.send(LookUp { account, reply: Box::new(reply) });
+            }
+            Question::Bcrypt { .. } => {
+                self.around.passwords.ask(question, deadline, Box::new(reply));
+            }
+        }
     }
 
     /// Has the server itself answer.

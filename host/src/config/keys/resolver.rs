@@ -1,16 +1,17 @@
-//! Operators, account resolvers, proxies and OCSP (reference sections 2.2, 2.12, 2.13): checked,
-//! not acted upon yet. Operators and trusted keys close the server to everybody.
+//! Operators, account resolvers, proxies and OCSP (reference sections 2.2, 2.12, 2.13).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nervure_core::auth::PublicKey;
+use nervure_core::auth::jwt::{DecodeError, OperatorClaims};
 use nkeys::KeyPairType;
 
 use super::super::duration::{format_duration, parse_duration};
 use super::super::value::Value;
 use super::authorization::is_public_key;
 use super::{Block, Decoder, Entry, Kind, now};
+use crate::auth::creds;
 use crate::options::{
     CACHE_LIMIT, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, ResolverOptions,
     SYNC_INTERVAL,
@@ -24,34 +25,53 @@ const BAD_RESOLVER: &str = "error parsing account resolver, should be MEM or  UR
                             map containing dir and type state=[FULL|CACHE])";
 
 /// Operators, as JWTs or files that hold one.
-pub(super) fn operators(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
-    for text in decoder.string_list("operators", entry.node).unwrap_or_default() {
-        if !text.starts_with(JWT_START)
-            && let Err(reason) = decoder.file(Path::new(&text))
-        {
-            decoder.error(entry.pos(), format!("error parsing operator JWT: {reason}"));
+pub(super) fn operators(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<OperatorClaims> {
+    let texts = decoder.string_list("operators", entry.node).unwrap_or_default();
+    let mut operators = Vec::new();
+    for text in texts {
+        match operator(decoder, text) {
+            Ok(claims) => operators.push(claims),
+            Err(why) => {
+                decoder.error(entry.pos(), format!("error parsing operator JWT: {why}"));
+            }
         }
     }
+    operators
+}
+
+/// An operator's claims, from his token or a file with it, decorated or bare.
+fn operator(decoder: &Decoder<'_>, text: String) -> Result<OperatorClaims, String> {
+    let text = match text.starts_with(JWT_START) {
+        true => text,
+        false => String::from_utf8_lossy(&decoder.file(Path::new(&text))?).into_owned(),
+    };
+    let token = creds::jwt(&text).unwrap_or(&text).trim();
+    OperatorClaims::decode(token).map_err(|error| match error {
+        DecodeError::Kind { .. } => "not operator claim".to_owned(),
+        error => error.to_string(),
+    })
 }
 
 /// Public keys of trusted operators.
-pub(super) fn trusted(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn trusted(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<String> {
     let bad =
         |text: &str| format!("trust key {text:?} required to be a valid public operator nkey");
     let fits = |text: &str| is_public_key(text, KeyPairType::Operator);
+    let mut keys = Vec::new();
     match entry.value() {
         Value::String(text) if !fits(text) => decoder.error(entry.pos(), bad(text)),
         Value::Array(items) => {
             for item in items {
                 match &*item.value {
-                    Value::String(text) if fits(text) => {}
+                    Value::String(text) if fits(text) => keys.push(text.clone()),
                     Value::String(text) => decoder.error(&item.pos, bad(text)),
                     _ => decoder.wrong_type(item, "string"),
                 }
             }
         }
-        _ => drop(decoder.string_list(entry.name, entry.node)),
+        _ => keys = decoder.string_list(entry.name, entry.node).unwrap_or_default(),
     }
+    keys
 }
 
 /// The map of a directory resolver while it is read.
@@ -202,18 +222,22 @@ fn positive(nanos: Option<i64>) -> Option<Duration> {
 }
 
 /// JWTs by account.
-pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<(String, String)> {
+    let mut tokens = Vec::new();
     let Value::Map(map) = entry.value() else {
-        return decoder
-            .error(entry.pos(), "preload should be a map of account_public_key:account_jwt");
+        decoder.error(entry.pos(), "preload should be a map of account_public_key:account_jwt");
+        return tokens;
     };
-    for (_, node) in map.iter() {
+    for (name, node) in map.iter() {
         match &*node.value {
-            Value::String(text) if text.starts_with(JWT_START) => {}
+            Value::String(text) if text.starts_with(JWT_START) => {
+                tokens.push((name.to_owned(), text.clone()));
+            }
             Value::String(_) => decoder.error(&node.pos, "invalid account JWT"),
             _ => decoder.error(&node.pos, "preload map value should be a string JWT"),
         }
     }
+    tokens
 }
 
 const PROXIES: Block<Vec<PublicKey>> = Block::new(&[now(

@@ -211,9 +211,9 @@ fn default_permissions_are_for_listed_users_without_a_block() {
 
 #[test]
 fn what_cannot_be_checked_yet_lets_nobody_in() {
-    let options = loaded("operator: eyJ0").options;
-    assert!(options.auth.fail_closed);
-    assert!(!options.not_yet.is_empty());
+    let callout = "authorization {auth_callout: {issuer: \
+                   ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a]}}";
+    assert!(auth(callout).fail_closed);
     assert!(!auth("accounts {A: {users: [{user: a}]}}").fail_closed);
 }
 
@@ -246,9 +246,9 @@ fn users_and_keys_are_taken_with_their_conditions() {
     assert!(!shown.contains("hush"), "{shown}");
     for (text, error) in [
         (
-            "authorization {order: [jwt]}",
-            "s.conf:1:15: unknown step \"jwt\" in authorization order, known are nkeys, users, \
-             token, user",
+            "authorization {order: [ldap]}",
+            "s.conf:1:15: unknown step \"ldap\" in authorization order, known are jwt, nkeys, \
+             users, token, user",
         ),
         (
             "authorization {order: [user, user]}",
@@ -340,7 +340,8 @@ fn a_websocket_without_its_own_way_in_takes_the_servers() {
 
 #[test]
 fn account_resolvers() {
-    let resolver = |text: &str| loaded(&format!("resolver: {text}")).options.resolver.unwrap();
+    let resolver =
+        |text: &str| loaded(&format!("resolver: {text}")).options.operators.resolver.unwrap();
     for text in ["MEMORY", "mem", "{type: MEMORY}"] {
         assert_eq!(resolver(text), ResolverOptions::Memory, "{text}");
     }
@@ -391,7 +392,6 @@ fn keys_of_later_versions_are_told() {
         ("mqtt {port: 1}", "mqtt"),
         ("jetstream {}", "jetstream"),
         ("jetstream: enabled", "jetstream"),
-        ("resolver: MEMORY", "resolver"),
         ("syslog: true", "syslog"),
         ("prof_port: 1", "prof_port"),
         ("ocsp: true", "ocsp"),

@@ -127,7 +127,7 @@ impl Bench {
     fn ask(&self, subject: &str, payload: impl AsRef<[u8]>) -> Vec<String> {
         let matches =
             |pattern: &str| nervure_core::subject::covers(pattern.as_bytes(), subject.as_bytes());
-        let found = self.claims.subjects().into_iter().find(|(pattern, _)| matches(pattern));
+        let found = self.claims.store.subjects().into_iter().find(|(pattern, _)| matches(pattern));
         let Some((_, request)) = found else { return vec!["503".to_owned()] };
         let response = self.claims.answer(request, subject, payload.as_ref(), NOW);
         let texts = response.payloads(&"S").into_iter().map(|it| String::from_utf8(it).unwrap());

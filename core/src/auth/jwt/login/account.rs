@@ -34,7 +34,7 @@ pub enum AccountError {
 }
 
 /// Keys that may sign accounts, and the accounts that there may be.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Trust {
     /// By public key, whether its accounts have to be strict.
     keys: HashMap<String, bool>,
@@ -101,7 +101,7 @@ impl Trust {
 }
 
 /// An account that a trusted operator has signed, and whose claims are valid.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct TrustedAccount {
     claims: AccountClaims,
     /// Its own key may not sign users.
@@ -112,6 +112,11 @@ impl TrustedAccount {
     /// The claims.
     pub fn claims(&self) -> &AccountClaims {
         &self.claims
+    }
+
+    /// When it ends, in unix seconds.
+    pub fn expires_at(&self) -> Option<i64> {
+        Some(self.claims.exp).filter(|exp| *exp > 0)
     }
 
     /// Whether this key may sign users, and with what scope.
