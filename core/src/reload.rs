@@ -145,8 +145,8 @@ impl Link {
         let Login::Statement { key, issued, vouched, .. } = &user.login else { return None };
         let Vouched { issuer, bearer, .. } = vouched.as_deref()?;
         let Some(claims) = &new.claims else {
-            let text = "Account Authentication Expired";
-            return Some((CloseReason::AuthenticationExpired, Some(text)));
+            let text = "Authorization Violation";
+            return Some((CloseReason::AuthenticationFailure, Some(text)));
         };
         let account = &claims.claims().nats;
         if account.revocations.revoke(key, *issued) {

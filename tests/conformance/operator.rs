@@ -13,31 +13,31 @@ use serde_json::Value;
 
 use crate::table::UNAUTHORIZED;
 
-fn start(mode: &OperatorMode) -> Server {
+pub(crate) fn start(mode: &OperatorMode) -> Server {
     Launch::new().config(mode.config()).start()
 }
 
 /// The token of a user and his key.
-struct Credentials {
-    token: String,
-    key: Signer,
+pub(crate) struct Credentials {
+    pub(crate) token: String,
+    pub(crate) key: Signer,
 }
 
 impl Credentials {
-    fn new(number: u8, claims: &UserClaims, by: &Signer) -> Self {
+    pub(crate) fn new(number: u8, claims: &UserClaims, by: &Signer) -> Self {
         let token = claims.encode(by).expect("a user's claims");
         Self { token, key: key_pair(Role::User, number) }
     }
 
     /// Logs in; gives the session and the INFO that tells who one has become.
-    fn log_in(&self, server: &Server) -> (Session, Value) {
+    pub(crate) fn log_in(&self, server: &Server) -> (Session, Value) {
         let mut session = server.session();
         let members = credentials(&session, &self.token, &self.key);
         let info = session.hello(&members);
         (session, info)
     }
 
-    fn is_refused(&self, server: &Server) {
+    pub(crate) fn is_refused(&self, server: &Server) {
         let mut session = server.session();
         let members = credentials(&session, &self.token, &self.key);
         session.send(format!("CONNECT {{\"verbose\":false,{members}}}\r\nPING\r\n"));

@@ -45,6 +45,13 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether it has ended at this unix second. At the very second that it ends at it has not, as
+    /// with claims.
+    pub(crate) fn is_expired(&self, now: i64) -> bool {
+        let now = Duration::from_secs(u64::try_from(now).unwrap_or(0));
+        self.expires.is_some_and(|at| now > at)
+    }
+
     /// Whether the stream imports are those of `other`.
     pub(crate) fn has_streams_of(&self, other: &Self) -> bool {
         let same = |(one, other): (&Arc<StreamImport>, &Arc<StreamImport>)| {

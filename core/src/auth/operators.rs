@@ -105,9 +105,11 @@ impl Operators {
         self.trust.admits(name)?;
         let id = ground.accounts.named(name);
         let rules = id.and_then(|id| ground.accounts.rules(id));
+        let ended = rules.is_some_and(|rules| rules.is_expired(now));
         let account = rules.and_then(|rules| rules.claims.as_ref());
         let account = match account {
-            Some(account) if ground.looked_up || !account.claims().is_expired(now) => account,
+            Some(account) if !ended => account,
+            Some(_) if ground.looked_up => return Err(Refusal::AccountExpired),
             _ if ground.looked_up => return Err(Refusal::NoAccount(name.to_owned())),
             _ => {
                 return Ok(Verdict::Ask(Question::Account(name.into()), Pending::Account));

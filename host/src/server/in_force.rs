@@ -35,8 +35,8 @@ pub enum AccountRefusal {
     /// No token is found.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The token is not to be used.
-    #[error(transparent)]
+    /// The token is not to be used. nats-server does not say why.
+    #[error("account validation failed ({0})")]
     Claims(#[from] ClaimsError),
 }
 
@@ -204,9 +204,10 @@ impl InForce {
         wait(obeyed).await;
     }
 
-    /// What the resolver has of the accounts in force after a reload; `None` of those that it does
-    /// not have any more. What cannot be used leaves the account as it is.
-    async fn fetch_again(&self, options: &Options) -> Vec<(String, Option<Found>)> {
+    /// What the resolver has of the accounts in force after a reload. What it does not have any
+    /// more, or cannot be used, is gone: their clients are told that they may not be here (observed
+    /// on nats-server 2.15.1). Where it may only be away for now, the account stays as it is.
+    async fn fetch_again(&self, options: &Options) -> Vec<(String, Fate)> {
         let (resolver, names) = {
             let state = self.state();
             let Some(vouching) = &state.vouching else { return Vec::new() };
@@ -214,15 +215,21 @@ impl InForce {
             (vouching.resolver.clone(), names)
         };
         resolver.reload(&options.operators, &self.log).await;
+        let is_all = resolver.is_all_there_is();
         let mut fresh = Vec::new();
         for name in names {
             match resolver.fetch(&name).await {
-                Err(_) if resolver.is_all_there_is() => fresh.push((name, None)),
+                Err(_) if is_all => fresh.push((name, Fate::Gone)),
                 Err(why) => self.log.warn(format_args!("account {name} stays as it is: {why}")),
                 Ok(token) => match self.check(&name, token) {
-                    Ok(Some(found)) => fresh.push((name, Some(found))),
+                    Ok(Some(found)) => fresh.push((name, Fate::Found(found))),
                     Ok(None) => {}
-                    Err(why) => self.log.error(format_args!("account {name}: {why}")),
+                    Err(why) => {
+                        self.log.error(format_args!("account {name}: {why}"));
+                        if is_all {
+                            fresh.push((name, Fate::Gone));
+                        }
+                    }
                 },
             }
         }
@@ -244,9 +251,9 @@ impl InForce {
         Ok(Taken::InForce)
     }
 
-    /// Takes an account out of force. Its clients are told that it has ended.
+    /// Takes an account out of force as if its time were over.
     pub(super) async fn drop_account(&self, id: &str) {
-        self.put(vec![(id.to_owned(), None)], &BTreeSet::new()).await;
+        self.put(vec![(id.to_owned(), Fate::Ended)], &BTreeSet::new()).await;
     }
 
     /// Brings an account into force that somebody asks for, and those that it imports from.
@@ -289,10 +296,10 @@ impl InForce {
         &self,
         id: &str,
         found: Found,
-    ) -> (Vec<(String, Option<Found>)>, BTreeSet<String>) {
+    ) -> (Vec<(String, Fate)>, BTreeSet<String>) {
         let mut open = exporters(&found.declared);
         let mut missing = BTreeSet::new();
-        let mut changes = vec![(id.to_owned(), Some(found))];
+        let mut changes = vec![(id.to_owned(), Fate::Found(found))];
         let Some(resolver) = self.resolver() else { return (changes, missing) };
         while let Some(exporter) = open.pop() {
             let known = changes.iter().any(|(id, _)| *id == exporter)
@@ -308,7 +315,7 @@ impl InForce {
             match found {
                 Ok(Some(found)) => {
                     open.extend(exporters(&found.declared));
-                    changes.push((exporter, Some(found)));
+                    changes.push((exporter, Fate::Found(found)));
                 }
                 Ok(None) => {}
                 Err(why) => {
@@ -325,7 +332,7 @@ impl InForce {
     }
 
     /// Makes changes and waits until every shard obeys.
-    async fn put(&self, changes: Vec<(String, Option<Found>)>, missing: &BTreeSet<String>) {
+    async fn put(&self, changes: Vec<(String, Fate)>, missing: &BTreeSet<String>) {
         let obeyed = {
             let mut state = self.state();
             let Some(vouching) = &mut state.vouching else { return };
@@ -385,6 +392,16 @@ impl InForce {
     }
 }
 
+/// What becomes of an account.
+enum Fate {
+    /// This is in force from now on.
+    Found(Found),
+    /// It is there no more.
+    Gone,
+    /// It has ended, as if its time were over.
+    Ended,
+}
+
 /// A token that is good, and what it declares.
 struct Found {
     declared: Declaration,
@@ -407,15 +424,25 @@ async fn wait(obeyed: Obeyed) {
 }
 
 impl Vouching {
-    fn apply(&mut self, shared: &Shared, changes: Vec<(String, Option<Found>)>) -> Update {
-        let changes = changes.into_iter().map(|(id, found)| match found {
-            Some(Found { declared, token }) => {
+    fn apply(&mut self, shared: &Shared, changes: Vec<(String, Fate)>) -> Update {
+        let changes = changes.into_iter().map(|(id, fate)| match fate {
+            Fate::Found(Found { declared, token }) => {
                 self.tokens.insert(id, token);
                 Change::Put(declared)
             }
-            None => {
+            Fate::Gone => {
                 self.tokens.remove(&id);
                 Change::Remove(id)
+            }
+            Fate::Ended => {
+                self.tokens.remove(&id);
+                match self.ledger.declared(&id) {
+                    Some(declared) => {
+                        let expires = Some(Duration::ZERO);
+                        Change::Put(Declaration { expires, ..declared.clone() })
+                    }
+                    None => Change::Remove(id),
+                }
             }
         });
         let changes = changes.collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nervure_core::auth::PublicKey;
-use nervure_core::auth::jwt::{DecodeError, OperatorClaims};
+use nervure_core::auth::jwt::{AccountClaims, DecodeError, OperatorClaims};
 use nkeys::KeyPairType;
 
 use super::super::duration::{format_duration, parse_duration};
@@ -230,7 +230,7 @@ pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<(Stri
     };
     for (name, node) in map.iter() {
         match &*node.value {
-            Value::String(text) if text.starts_with(JWT_START) => {
+            Value::String(text) if AccountClaims::decode(text).is_ok() => {
                 tokens.push((name.to_owned(), text.clone()));
             }
             Value::String(_) => decoder.error(&node.pos, "invalid account JWT"),
