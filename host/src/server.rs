@@ -38,6 +38,7 @@ use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+use self::system::claims::Attendant;
 use self::system::{Services, Speaker};
 pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
@@ -280,25 +281,16 @@ impl Builder {
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
-        let chance = ring::rand::generate(&ring::rand::SystemRandom::new())
-            .map_err(|_| std::io::Error::other("no entropy"))?
-            .expose();
-        let speaker = Speaker::new(&status, &chance);
-        let resolver = match options.operators.is_active() {
-            true => Some(Arc::new(
-                Resolver::open(&options.operators, &log).await.map_err(OperatorError::from)?,
-            )),
-            false => None,
-        };
+        let speaker = Speaker::new(&status, &chance()?);
+        let resolver = open_resolver(&options, &log).await?;
         let mut services = Services::new(&speaker);
-        let claims = resolver.as_ref().map(|resolver| {
-            system::claims::add_to(&mut services, resolver.store(), &speaker, &log)
-        });
+        let attendant = resolver
+            .clone()
+            .map(|resolver| Attendant::add_to(&mut services, resolver, &speaker, &log));
         let services = services.provide(&shared);
         let (events, reporter) = system::queue(&speaker, &log);
         let in_force =
-            InForce::begin(shared.clone(), settings, &options, resolver.clone(), log.clone())
-                .await?;
+            InForce::begin(shared.clone(), settings, &options, resolver, log.clone()).await?;
         let in_force = Arc::new(in_force);
         let (look_ups, asked) = mpsc::unbounded_channel();
         let settings = in_force.settings();
@@ -307,13 +299,7 @@ impl Builder {
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
         in_force.serve(senders.clone());
         let mut helpers = vec![tokio::spawn(in_force.clone().answer(asked))];
-        helpers.extend(claims.map(|claims| tokio::spawn(claims.run(in_force.clone()))));
-        if let (Some(resolver), Some(system), Some(shard)) =
-            (resolver, settings.accounts.system(), senders.first())
-        {
-            resolver.meet(system::claims::ask_others(system, shard.clone()));
-            helpers.push(tokio::spawn(resolver.tidy(log.clone())));
-        }
+        helpers.extend(attendant.into_iter().flat_map(|it| it.attend(&in_force, &senders)));
         let reporter = senders.first().cloned().map(|shard| tokio::spawn(reporter.run(shard)));
         let runtimes = shards.iter().map(ShardHandle::runtime);
         let placement = Placement::new(shared.clone(), runtimes, Instant::now());
@@ -349,6 +335,23 @@ impl Builder {
             speaker,
             reporter,
         })
+    }
+}
+
+/// Fresh from the system's entropy.
+fn chance() -> std::io::Result<[u8; 22]> {
+    let random = ring::rand::generate(&ring::rand::SystemRandom::new());
+    Ok(random.map_err(|_| std::io::Error::other("no entropy"))?.expose())
+}
+
+/// In operator mode, what has the accounts.
+async fn open_resolver(
+    options: &Options,
+    log: &Logger,
+) -> Result<Option<Arc<Resolver>>, OperatorError> {
+    match options.operators.is_active() {
+        true => Ok(Some(Arc::new(Resolver::open(&options.operators, log).await?))),
+        false => Ok(None),
     }
 }
 

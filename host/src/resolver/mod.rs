@@ -148,6 +148,11 @@ impl Resolver {
         matches!(self, Self::Memory(_))
     }
 
+    /// Whether the system account may push what is missing, even its own token.
+    pub fn may_be_pushed(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
+
     /// Where tokens that come are kept.
     pub fn store(&self) -> Store {
         match self {

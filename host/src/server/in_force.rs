@@ -139,9 +139,39 @@ impl InForce {
         let state = Mutex::new(State { settings: Arc::new(settings), vouching });
         let in_force = Self { shared, shards: Mutex::default(), state, log };
         if let Some(system) = options.named_system_account().filter(|_| is_active) {
-            in_force.look_up(system).await.map_err(OperatorError::SystemAccount)?;
+            match in_force.look_up(system).await {
+                Err(_) if in_force.resolver().is_some_and(|it| it.may_be_pushed()) => {
+                    let declared = declare(TrustedAccount::provisional(system), "");
+                    let found = Found { declared, token: String::new() };
+                    in_force
+                        .put(vec![(system.to_owned(), Fate::Found(found))], &BTreeSet::new())
+                        .await;
+                }
+                looked_up => looked_up.map_err(OperatorError::SystemAccount)?,
+            }
         }
         Ok(in_force)
+    }
+
+    /// Where the system account had no token at the start, looks for it until there is one, be it
+    /// that somebody pushes it.
+    pub(super) async fn await_system_account(self: Arc<Self>, system: String) {
+        /// How often nats-server looks (observed on nats-server 2.15.1).
+        const INTERVAL: Duration = Duration::from_secs(1);
+        let is_provisional = || {
+            let state = self.state();
+            let tokens = state.vouching.as_ref().map(|vouching| &vouching.tokens);
+            tokens.and_then(|tokens| tokens.get(&system)).is_some_and(String::is_empty)
+        };
+        if !is_provisional() {
+            return;
+        }
+        while is_provisional() {
+            tokio::time::sleep(INTERVAL).await;
+            // It will be there another time.
+            let _ = self.look_up(&system).await;
+        }
+        self.log.info(format_args!("System account fetched and updated"));
     }
 
     /// The shards to tell from now on.

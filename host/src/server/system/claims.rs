@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::account::{AccountId, Reach};
-use nervure_core::auth::jwt::AccountClaims;
+use nervure_core::auth::jwt::{AccountClaims, OperatorClaims};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::{Call, OwnRequest, Publication, Reply, Services, Speaker};
 use crate::log::Logger;
-use crate::resolver;
-use crate::resolver::claims::{Accounts, Claims, Request, Response, Store};
+use crate::resolver::claims::{Accounts, Claims, Request, Response};
+use crate::resolver::{self, Resolver};
 use crate::server::in_force::InForce;
 use crate::server::shard_loop::Command;
 use crate::server::status::Status;
@@ -31,39 +32,60 @@ struct Asked {
     reply: Option<Reply>,
 }
 
-/// Answers the requests.
-pub(in crate::server) struct Answerer {
-    store: Store,
+/// Who attends to a resolver beside the shards: answers requests, and keeps what it has in order.
+pub(in crate::server) struct Attendant {
+    resolver: Arc<Resolver>,
     speaker: Arc<Speaker>,
     asked: mpsc::Receiver<Asked>,
     log: Logger,
 }
 
-/// Adds these services; they are answered while [`Answerer::run`] runs.
-pub(in crate::server) fn add_to(
-    services: &mut Services,
-    store: Store,
-    speaker: &Arc<Speaker>,
-    log: &Logger,
-) -> Answerer {
-    let (queue, asked) = mpsc::channel(QUEUE);
-    for (subject, request) in store.subjects() {
-        let queue = queue.clone();
-        services.add(subject, Reach::SystemAccount, move |call: Call<'_>| {
-            let (subject, payload) = (call.message.subject.clone(), call.message.payload.clone());
-            let _ = queue.try_send(Asked { request, subject, payload, reply: call.reply });
-        });
+impl Attendant {
+    /// Adds the services; they are answered once it [attends](Self::attend).
+    pub(in crate::server) fn add_to(
+        services: &mut Services,
+        resolver: Arc<Resolver>,
+        speaker: &Arc<Speaker>,
+        log: &Logger,
+    ) -> Self {
+        let (queue, asked) = mpsc::channel(QUEUE);
+        for (subject, request) in resolver.store().subjects() {
+            let queue = queue.clone();
+            services.add(subject, Reach::SystemAccount, move |call: Call<'_>| {
+                let (subject, payload) =
+                    (call.message.subject.clone(), call.message.payload.clone());
+                let _ = queue.try_send(Asked { request, subject, payload, reply: call.reply });
+            });
+        }
+        Self { resolver, speaker: speaker.clone(), asked, log: log.clone() }
     }
-    Answerer { store, speaker: speaker.clone(), asked, log: log.clone() }
-}
 
-impl Answerer {
+    /// Begins, with tasks that do not end by themselves.
+    pub(in crate::server) fn attend(
+        self,
+        in_force: &Arc<InForce>,
+        shards: &[mpsc::UnboundedSender<Command>],
+    ) -> Vec<JoinHandle<()>> {
+        let (resolver, log) = (self.resolver.clone(), self.log.clone());
+        if let (Some(system), Some(shard)) = (in_force.settings().accounts.system(), shards.first())
+        {
+            resolver.meet(ask_others(system, shard.clone()));
+        }
+        let mut tasks = vec![tokio::spawn(resolver.tidy(log))];
+        if let Some(system) = self.speaker.status.options().named_system_account() {
+            let in_force = in_force.clone();
+            tasks.push(tokio::spawn(in_force.await_system_account(system.to_owned())));
+        }
+        tasks.push(tokio::spawn(self.answer(in_force.clone())));
+        tasks
+    }
+
     /// Answers until nobody can ask any more.
-    pub(in crate::server) async fn run(self, in_force: Arc<InForce>) {
-        let Self { store, speaker, mut asked, log } = self;
+    async fn answer(self, in_force: Arc<InForce>) {
+        let Self { resolver, speaker, mut asked, log } = self;
         let (status, runtime) = (speaker.status.clone(), Handle::current());
         let accounts = Vouched { in_force, status, runtime, log: log.clone() };
-        let claims = Arc::new(Claims::new(store, Arc::new(accounts)));
+        let claims = Arc::new(Claims::new(resolver.store(), Arc::new(accounts)));
         while let Some(Asked { request, subject, payload, reply }) = asked.recv().await {
             let claims = claims.clone();
             let answer = move || {
@@ -131,7 +153,7 @@ impl Accounts for Vouched {
     }
 
     fn is_strict_operator(&self, key: &str) -> bool {
-        let is_it = |operator: &nervure_core::auth::jwt::OperatorClaims| {
+        let is_it = |operator: &OperatorClaims| {
             operator.nats.strict_signing_key_usage && operator.sub == key
         };
         self.status.options().operators.operators.iter().any(is_it)
@@ -139,7 +161,7 @@ impl Accounts for Vouched {
 }
 
 /// Asks whoever else has account JWTs, in the system account `system` (reference security 6.6).
-pub(in crate::server) fn ask_others(
+fn ask_others(
     system: AccountId,
     shard: mpsc::UnboundedSender<Command>,
 ) -> Box<resolver::AskOthers> {

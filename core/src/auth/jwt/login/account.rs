@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::HashMap;
 
 use super::Denial;
-use crate::auth::jwt::account::AccountClaims;
+use crate::auth::jwt::account::{Account, AccountClaims, AccountLimits};
 use crate::auth::jwt::error::DecodeError;
 use crate::auth::jwt::operator::OperatorClaims;
 use crate::auth::jwt::scope::{Scope, SigningKey};
@@ -109,6 +109,14 @@ pub struct TrustedAccount {
 }
 
 impl TrustedAccount {
+    /// A system account whose token cannot be had yet: its own key signs users, so that somebody
+    /// can come in and push the token (reference security 6.4).
+    pub fn provisional(id: &str) -> Self {
+        let nats = Account { limits: AccountLimits::unlimited(), ..Account::default() };
+        let claims = AccountClaims { sub: id.to_owned(), nats, ..AccountClaims::default() };
+        Self { claims, strict: false }
+    }
+
     /// The claims.
     pub fn claims(&self) -> &AccountClaims {
         &self.claims
