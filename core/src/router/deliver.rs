@@ -180,7 +180,7 @@ impl<'a> Delivery<'a> {
             return false;
         }
         let link = self.links.at_mut(slot);
-        if let Some(reply) = message.reply
+        if let Some(reply) = message.reply.filter(|reply| !reply.is_empty())
             && let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut())
         {
             permissions.request_delivered(reply, self.now, self.hasher);

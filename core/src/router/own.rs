@@ -62,7 +62,8 @@ impl Shard {
     /// Publishes a message of the server's own; returns whether anybody took it.
     pub fn publish_own(&mut self, now: Time, message: OwnMessage<'_>) -> bool {
         self.now = now;
-        let taken = self.send_out(message, None);
+        // An empty reply, as the server's own messages have it (observed on nats-server 2.15.1).
+        let taken = self.send_out(message, Some(b""));
         self.settle();
         taken
     }

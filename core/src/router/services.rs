@@ -169,7 +169,7 @@ impl Shard {
         next.info.write(message.header(), &mut body);
         let header_len = body.len();
         body.extend_from_slice(message.payload());
-        let waiting = message.reply.and_then(|reply| {
+        let waiting = message.reply.filter(|reply| !reply.is_empty()).and_then(|reply| {
             let wanted = Wanted::In(way.account, reply.into());
             self.expect(import.exporter, wanted, import.terms.response, import.terms.threshold)
         });
@@ -273,7 +273,7 @@ impl Shard {
             Wanted::Own(number) => self.answered(number, message),
             Wanted::In(account, reply) => {
                 // A response may want one itself.
-                let again = message.reply.and_then(|reply| {
+                let again = message.reply.filter(|reply| !reply.is_empty()).and_then(|reply| {
                     let wanted = Wanted::In(way.account, reply.into());
                     self.expect(account, wanted, ResponseKind::Singleton, threshold)
                 });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use nervure_core::account::{Account, AccountId, GLOBAL, SYSTEM};
+use nervure_core::account::{Account, AccountId, GLOBAL};
 use nervure_core::shard::{Advisory, Client, ClientEvent};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -155,7 +155,7 @@ impl Reporter {
             format!("$SYS.SERVER.ACCOUNT.{name}.CONNS"),
             format!("$SYS.ACCOUNT.{name}.SERVER.CONNS"),
         ];
-        let Some(system) = self.system() else { return };
+        let Some(system) = self.speaker.status.system_account() else { return };
         let heard = subjects.iter().filter(|subject| system.hears(subject.as_bytes()));
         let mut message = None;
         for subject in heard {
@@ -173,7 +173,7 @@ impl Reporter {
         message: impl FnOnce() -> Vec<u8>,
     ) {
         let listens = |system: &Arc<Account>| system.hears(subject.as_bytes());
-        if let Some(system) = self.system().filter(listens) {
+        if let Some(system) = self.speaker.status.system_account().filter(listens) {
             self.publish(shard, system.id, subject, message());
         }
     }
@@ -192,10 +192,6 @@ impl Reporter {
         let message = Publication { account, subject, header: Vec::new(), payload };
         // A shard that has ended publishes nothing.
         let _ = shard.send(Command::Publish(message));
-    }
-
-    fn system(&self) -> Option<Arc<Account>> {
-        system_account(&self.speaker)
     }
 
     fn connect(&self, client: &Client, at: Duration) -> Vec<u8> {
@@ -230,7 +226,7 @@ pub(in crate::server) async fn say_goodbye(
 ) {
     let subject = format!("$SYS.SERVER.{}.{what}", speaker.status.info().server_id);
     let listens = |system: &Arc<Account>| system.hears(subject.as_bytes());
-    let system = system_account(speaker).filter(listens);
+    let system = speaker.status.system_account().filter(listens);
     if let (Some(system), Some(shard), false) = (system, shard, speaker.is_silent()) {
         let (account, payload) = (system.id, json::compact(&speaker.card()));
         let subject = subject.as_bytes().into();
@@ -251,13 +247,6 @@ async fn published(shard: &mpsc::UnboundedSender<Command>) {
     if shard.send(Command::Look(look)).is_ok() {
         let _ = reached.await;
     }
-}
-
-/// The system account in force.
-fn system_account(speaker: &Speaker) -> Option<Arc<Account>> {
-    let options = speaker.status.options();
-    let named = options.system_account.as_deref();
-    speaker.status.shared.known_account(named.unwrap_or(SYSTEM))
 }
 
 /// What an account's number of connections is told as.

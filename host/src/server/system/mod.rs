@@ -35,10 +35,10 @@ use super::shard_loop::Command;
 pub(super) type Handler = Box<dyn Fn(Call<'_>) + Send + Sync>;
 
 /// The services of a server, in the order of their numbers.
-#[derive(Default)]
 pub(super) struct Services {
     services: Vec<OwnService>,
     handlers: Vec<Handler>,
+    speaker: Arc<Speaker>,
 }
 
 /// A message to a service.
@@ -91,7 +91,8 @@ impl Reply {
 impl Services {
     /// Those that every server has.
     pub(super) fn new(speaker: &Arc<Speaker>) -> Self {
-        let mut services = Self::default();
+        let mut services =
+            Self { services: Vec::new(), handlers: Vec::new(), speaker: speaker.clone() };
         server_requests::add_to(&mut services, speaker);
         account_requests::add_to(&mut services, speaker);
         services
@@ -128,6 +129,10 @@ impl Services {
         else {
             return;
         };
+        // A server that is about to leave answers no more.
+        if self.speaker.is_silent() {
+            return;
+        }
         let reply = message.reply.clone().map(|subject| Reply {
             account: message.account,
             subject,

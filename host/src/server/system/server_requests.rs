@@ -14,12 +14,12 @@ use crate::monitor::{Health, StatusSource, Timestamp, json};
 /// Adds these services.
 pub(super) fn add_to(services: &mut Services, speaker: &Arc<Speaker>) {
     let id = speaker.status.info().server_id.clone();
-    let mut add = |subject: &str, handler: fn(Call<'_>, &Arc<Speaker>)| {
+    let mut add = |subject: &str, handler: Answer| {
         let speaker = speaker.clone();
         services.add(subject, Reach::SystemAccount, move |call| handler(call, &speaker));
     };
     add("$SYS.REQ.SERVER.PING", statsz);
-    let named: [(&str, fn(Call<'_>, &Arc<Speaker>)); 6] = [
+    let named: [(&str, Answer); 6] = [
         ("IDZ", idz),
         ("STATSZ", statsz),
         ("VARZ", varz),
@@ -33,6 +33,9 @@ pub(super) fn add_to(services: &mut Services, speaker: &Arc<Speaker>) {
         }
     }
 }
+
+/// How one of them is answered.
+type Answer = fn(Call<'_>, &Arc<Speaker>);
 
 /// Options of requests that have none of their own.
 #[derive(Default, Deserialize)]
