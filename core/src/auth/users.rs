@@ -123,6 +123,8 @@ pub enum Login {
 pub struct Vouched {
     /// The key that signed the user's token.
     pub issuer: Box<str>,
+    /// What the account is called beside its key; empty if it is not.
+    pub account_name: Box<str>,
     /// He has signed nothing.
     pub bearer: bool,
     /// His permissions are the account's default.

@@ -214,6 +214,9 @@ impl InForce {
             let mut state = self.state();
             match &mut state.vouching {
                 Some(vouching) => {
+                    if let Some(operators) = &settings.auth.operators {
+                        vouching.trust = operators.trust.clone();
+                    }
                     let update = vouching.apply(&self.shared, fresh);
                     self.report(&update);
                     settings.accounts = update.accounts;
@@ -249,8 +252,14 @@ impl InForce {
         let mut fresh = Vec::new();
         for name in names {
             match resolver.fetch(&name).await {
-                Err(_) if is_all => fresh.push((name, Fate::Gone)),
-                Err(why) => self.log.warn(format_args!("account {name} stays as it is: {why}")),
+                Err(why) => {
+                    self.log.warn(format_args!("Account fetch failed: {why}"));
+                    if is_all {
+                        let text = format_args!("Reloaded: deleting account [removed]: {name:?}");
+                        self.log.info(text);
+                        fresh.push((name, Fate::Gone));
+                    }
+                }
                 Ok(token) => match self.check(&name, token) {
                     Ok(Some(found)) => fresh.push((name, Fate::Found(found))),
                     Ok(None) => {}
