@@ -593,6 +593,7 @@ fn s130_an_import_starts_to_work_when_its_exporter_is_loaded() {
     let mut reader = operators.log_in(&operators.mode.account_key);
     reader.send("SUB news.> 1\r\n").expect_open();
     let mut claims = operators.account(50);
+    claims.nats.imports.clear();
     claims.nats.exports.push(Export {
         name: "news".to_owned(),
         subject: "news.>".to_owned(),
