@@ -214,21 +214,21 @@ impl Builder<'_> {
         for (at, import) in streams_first.into_iter().chain(services_then) {
             let fitted = self.fit(declared, import).and_then(|fitted| match fitted {
                 Fitted::Service(service) => {
-                    let local = (service.exporter, service.renaming.local().to_owned());
-                    match services.insert(local, import) {
-                        None => Ok(rules.services.push(Arc::new(service))),
-                        Some(before) => Err(Reason::DuplicateService {
-                            local: service.renaming.local().to_owned(),
-                            account: before.account.clone(),
-                            subject: before.subject.clone(),
-                        }),
+                    let local = service.renaming.local().to_owned();
+                    if let Some(before) = services.insert((service.exporter, local.clone()), import)
+                    {
+                        let (account, subject) = (before.account.clone(), before.subject.clone());
+                        return Err(Reason::DuplicateService { local, account, subject });
                     }
+                    rules.services.push(Arc::new(service));
+                    Ok(())
                 }
                 Fitted::Stream(stream) => {
-                    match streams.insert((stream.exporter, import.subject.clone())) {
-                        true => Ok(rules.streams.push(Arc::new(stream))),
-                        false => Err(Reason::Twice(import.subject.clone())),
+                    if !streams.insert((stream.exporter, import.subject.clone())) {
+                        return Err(Reason::Twice(import.subject.clone()));
                     }
+                    rules.streams.push(Arc::new(stream));
+                    Ok(())
                 }
             });
             if let Err(reason) = fitted {
