@@ -167,14 +167,45 @@ fn impossible(number: u8) -> String {
     claims.encode(&signer(Role::Operator, OPERATOR)).unwrap()
 }
 
+/// Pushes a token, on the subject of account `number` or on that of all, to a full directory, a
+/// cache and the others.
+fn check_update(name: &str, number: Option<u8>, payload: &str, wanted: [String; 3]) {
+    let subject = number.map_or(UPDATE.to_owned(), update_of);
+    let benches = [Bench::full(Deletion::Refused), Bench::cache(), Bench::new(None)];
+    for (bench, wanted) in benches.iter().zip(wanted) {
+        assert_eq!(bench.ask(&subject, payload), [wanted], "{name}: {:?}", bench.claims.store);
+    }
+}
+
 #[test]
-fn updates_are_answered_by_each_resolver_in_its_words() {
+fn what_is_taken_is_answered_by_each_resolver_in_its_words() {
+    let messages = |who: u8, [full, cache, memory]: [&str; 3]| {
+        let memory = match memory {
+            "503" => "503".to_owned(),
+            message => done(&account(who), message),
+        };
+        [done(&account(who), full), done(&account(who), cache), memory]
+    };
+    let taken = ["jwt updated", "jwt updated cache", "jwt updated"];
+    check_update("good", Some(USED), &token(USED), messages(USED, taken));
+    let [full, cache, _] = taken;
+    check_update("good, unnamed", None, &token(USED), messages(USED, [full, cache, "503"]));
+    let unused = ["jwt updated", "jwt update cache skipped", "jwt update skipped"];
+    check_update("not in use", Some(OTHER), &token(OTHER), messages(OTHER, unused));
+    let foreign = claims(USED).encode(&signer(Role::Operator, 99)).unwrap();
+    let error = "jwt update resulted in error - account validation failed";
+    let [full, cache, _] = messages(USED, taken);
+    let wanted = [full, cache, failed(&account(USED), error)];
+    check_update("foreign", Some(USED), &foreign, wanted);
+}
+
+#[test]
+fn what_is_refused_is_answered_by_each_resolver_in_its_words() {
     let user = {
         let sub = signer(Role::User, 9).public().to_string();
         let claims = UserClaims { sub, ..UserClaims::default() };
         claims.encode(&signer(Role::Account, USED)).unwrap()
     };
-    let foreign = claims(USED).encode(&signer(Role::Operator, 99)).unwrap();
     let mut forged = token(USED);
     forged.replace_range(forged.len() - 6.., "AAAAAA");
     let (used, other) = (account(USED), account(OTHER));
@@ -182,119 +213,27 @@ fn updates_are_answered_by_each_resolver_in_its_words() {
     let error = |who: &str, cache: &str, text: &str| {
         failed(who, &format!("jwt update {cache}resulted in error - {text}"))
     };
-    let invalid = "validation errors: [export subject \\\"a..b\\\" has an empty token]";
-    // Each with the subject's account and without: full, cache, memory.
-    let rows: Vec<(&str, Option<u8>, String, [String; 3])> = vec![
-        (
-            "good",
-            Some(USED),
-            token(USED),
-            [done(used, "jwt updated"), done(used, "jwt updated cache"), done(used, "jwt updated")],
-        ),
-        (
-            "good, unnamed",
-            None,
-            token(USED),
-            [done(used, "jwt updated"), done(used, "jwt updated cache"), "503".to_owned()],
-        ),
-        (
-            "not in use",
-            Some(OTHER),
-            token(OTHER),
-            [
-                done(other, "jwt updated"),
-                done(other, "jwt update cache skipped"),
-                done(other, "jwt update skipped"),
-            ],
-        ),
-        (
-            "another's",
-            Some(OTHER),
-            token(USED),
-            [
-                error(other, "", "subject does not match jwt content"),
-                error(other, "cache ", "subject does not match jwt content"),
-                error(other, "", "subject does not match jwt content"),
-            ],
-        ),
-        (
-            "garbage",
-            Some(USED),
-            "garbage".to_owned(),
-            [
-                error("n/a", "", "expected 3 chunks"),
-                error(used, "cache ", "expected 3 chunks"),
-                error(used, "", "expected 3 chunks"),
-            ],
-        ),
-        (
-            "garbage, unnamed",
-            None,
-            "garbage".to_owned(),
-            [
-                error("n/a", "", "expected 3 chunks"),
-                error("n/a", "cache ", "expected 3 chunks"),
-                "503".to_owned(),
-            ],
-        ),
-        (
-            "empty",
-            Some(USED),
-            String::new(),
-            [
-                error("n/a", "", "expected 3 chunks"),
-                error(used, "cache ", "expected 3 chunks"),
-                failed(used, "jwt update error - request body is empty"),
-            ],
-        ),
-        (
-            "a user's",
-            Some(USED),
-            user,
-            [
-                error("n/a", "", "not account claim"),
-                error(used, "cache ", "not account claim"),
-                error(used, "", "not account claim"),
-            ],
-        ),
-        (
-            "forged",
-            None,
-            forged,
-            [
-                error("n/a", "", "claim failed V2 signature verification"),
-                error("n/a", "cache ", "claim failed V2 signature verification"),
-                "503".to_owned(),
-            ],
-        ),
-        (
-            "invalid",
-            None,
-            impossible(USED),
-            [
-                failed(used, &format!("jwt validation failed - {invalid}")),
-                failed(used, &format!("jwt update cache validation failed - {invalid}")),
-                "503".to_owned(),
-            ],
-        ),
-        (
-            "foreign",
-            Some(USED),
-            foreign,
-            [
-                done(used, "jwt updated"),
-                done(used, "jwt updated cache"),
-                error(used, "", "account validation failed"),
-            ],
-        ),
-    ];
-    for (name, number, payload, wanted) in rows {
-        let subject = number.map_or(UPDATE.to_owned(), update_of);
-        let benches = [Bench::full(Deletion::Refused), Bench::cache(), Bench::new(None)];
-        for (bench, wanted) in benches.iter().zip(wanted) {
-            assert_eq!(bench.ask(&subject, &payload), [wanted], "{name}: {:?}", bench.claims.store);
-        }
-    }
+    let errors = |[full, cache, memory]: [&str; 3], text| {
+        let memory = if memory == "503" { "503".to_owned() } else { error(memory, "", text) };
+        [error(full, "", text), error(cache, "cache ", text), memory]
+    };
+    let mismatch = "subject does not match jwt content";
+    check_update("another's", Some(OTHER), &token(USED), errors([other; 3], mismatch));
+    let chunks = "expected 3 chunks";
+    check_update("garbage", Some(USED), "garbage", errors(["n/a", used, used], chunks));
+    check_update("garbage, unnamed", None, "garbage", errors(["n/a", "n/a", "503"], chunks));
+    let [full, cache, _] = errors(["n/a", used, used], chunks);
+    let memory = failed(used, "jwt update error - request body is empty");
+    check_update("empty", Some(USED), "", [full, cache, memory]);
+    check_update("a user's", Some(USED), &user, errors(["n/a", used, used], "not account claim"));
+    let signature = "claim failed V2 signature verification";
+    check_update("forged", None, &forged, errors(["n/a", "n/a", "503"], signature));
+    let invalid = |words: &str| {
+        let what = "validation errors: [export subject \\\"a..b\\\" has an empty token]";
+        failed(used, &format!("{words} validation failed - {what}"))
+    };
+    let wanted = [invalid("jwt"), invalid("jwt update cache"), "503".to_owned()];
+    check_update("invalid", None, &impossible(USED), wanted);
 }
 
 #[test]
