@@ -122,7 +122,9 @@ fn what_follows_connect_is_left_to_the_driver_and_taken_after_the_answer() {
     let all = [HASHED, b"SUB x 1\r\nPUB x 2\r\nhi\r\nPING\r\n"].concat();
     let (taken, asked) = world.say(link, &all);
     assert_eq!(taken, HASHED.len());
-    let Question::Bcrypt { password, hash } = &asked.asks[0].question;
+    let Question::Bcrypt { password, hash } = &asked.asks[0].question else {
+        panic!("it is a password that is asked about")
+    };
     assert_eq!((password.expose(), &**hash), ("b", HASH));
     let call = asked.asks[0].call;
     assert_eq!(asked, Asked { asks: asked.asks.clone(), ..Asked::default() });
@@ -223,7 +225,9 @@ fn a_reload_asks_again_only_where_the_hash_has_changed() {
     assert_eq!(world.reload(more), Asked::default(), "the same password and hash as before");
     let changed = HASH.replace("abc", "abd");
     let asked = world.reload(settings(&changed));
-    let Question::Bcrypt { password, hash } = &asked.asks[0].question;
+    let Question::Bcrypt { password, hash } = &asked.asks[0].question else {
+        panic!("it is a password that is asked about")
+    };
     assert_eq!((password.expose(), &**hash), ("b", &*changed));
     let publisher = world.open();
     let (_, published) = world.say(publisher, &[PLAIN, b"PUB x 0\r\n\r\n"].concat());

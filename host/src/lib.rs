@@ -8,6 +8,7 @@ pub mod monitor;
 pub mod net;
 pub mod options;
 pub mod process;
+pub mod resolver;
 pub mod server;
 
 /// The example that README shows, run by the documentation tests.

@@ -157,6 +157,7 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
         let digest = &options.config_digest;
         log.info(format_args!("Using configuration file: {} ({digest})", file.display()));
     }
+    trusted_operators(options, log);
     if let Some(address) = server.http_address() {
         let (scheme, listen) = monitoring(options);
         let (host, port) = (listen.map(bracketed).unwrap_or_default(), address.port());
@@ -185,6 +186,30 @@ fn announce(server: &Server, options: &Options, log: &Logger) {
         }
     }
     log.info(format_args!("Server is ready"));
+}
+
+/// Who the operators are, a few lines each.
+fn trusted_operators(options: &Options, log: &Logger) {
+    let operators = &options.operators.operators;
+    if !operators.is_empty() {
+        log.info(format_args!("Trusted Operators"));
+    }
+    let day = |at: i64| {
+        let at = jiff::Timestamp::from_second(at).unwrap_or_default();
+        at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
+    };
+    for operator in operators {
+        log.info(format_args!("  System  : {:?}", operator.aud));
+        log.info(format_args!("  Operator: {:?}", operator.name));
+        log.info(format_args!("  Issued  : {}", day(operator.iat)));
+        match operator.exp {
+            0 => log.info(format_args!("  Expires : Never")),
+            at => log.info(format_args!("  Expires : {}", day(at))),
+        }
+    }
+    if !operators.is_empty() && options.named_system_account().is_none() {
+        log.warn(format_args!("Trusted Operators should utilize a System Account"));
+    }
 }
 
 /// How monitoring is spoken to, and where it was asked to listen.

@@ -5,6 +5,8 @@
 
 mod accounts;
 mod declarations;
+mod operators;
+mod resolver;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +21,12 @@ pub use accounts::{
     AccountLimitOptions, AccountOptions, ExportKind, ExportOptions, ImportKind, ImportOptions,
     LatencyOptions, Response, Sampling, ServiceOptions, TraceOptions,
 };
+pub use resolver::{
+    CACHE_LIMIT, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, ResolverOptions,
+    SYNC_INTERVAL,
+};
+
+pub use operators::OperatorOptions;
 
 /// Most shards of a server: more threads than that help nowhere, and each costs memory.
 pub const MAX_SHARDS: usize = 256;
@@ -72,6 +80,8 @@ pub struct Options {
     pub no_system_account: bool,
     /// Who may connect.
     pub auth: AuthOptions,
+    /// Operator mode.
+    pub operators: OperatorOptions,
     /// Keys of proxies whose signatures count.
     pub trusted_proxies: Vec<PublicKey>,
     /// TLS on the client port.
@@ -124,7 +134,7 @@ pub struct AuthOptions {
     pub proxy_required: bool,
     /// The steps of authentication that come first, in this order. Empty is nats-server's order.
     pub order: Vec<Step>,
-    /// Authentication is configured in a way this version cannot check (operators, callout): it is
+    /// Authentication is configured in a way this version cannot check (callout): it is
     /// required all the same, so that nobody slips in.
     pub fail_closed: bool,
 }
@@ -323,6 +333,7 @@ impl Default for Options {
             system_account: None,
             no_system_account: false,
             auth: AuthOptions::default(),
+            operators: OperatorOptions::default(),
             trusted_proxies: Vec::new(),
             tls: None,
             allow_non_tls: false,

@@ -6,6 +6,7 @@
 //! room on its own.
 
 mod gate;
+mod in_force;
 mod monitoring;
 mod passwords;
 mod placement;
@@ -14,6 +15,7 @@ mod shard_loop;
 mod status;
 mod system;
 mod ways;
+mod zones;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,12 +32,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use self::gate::Gate;
+use self::in_force::InForce;
+pub use self::in_force::{AccountRefusal, OperatorError, Taken};
 use self::monitoring::Monitoring;
 pub use self::monitoring::MonitoringError;
 use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+use self::system::claims::Attendant;
 use self::system::{Services, Speaker};
 pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
@@ -45,6 +50,7 @@ use crate::net::listen::{self, ListenError, canonical, prepare};
 use crate::net::tls::{TlsConfigError, TlsServer};
 use crate::options::{Listen, Options};
 use crate::process::{CpuMeter, cpu_time};
+use crate::resolver::Resolver;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +82,9 @@ pub enum StartError {
     /// Imports and exports of accounts do not fit together.
     #[error(transparent)]
     Accounts(#[from] AccountError),
+    /// Operator mode cannot begin.
+    #[error(transparent)]
+    Operators(#[from] OperatorError),
     /// The system refused a thread, a runtime or entropy.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
@@ -94,6 +103,7 @@ pub struct Server {
     websocket_address: Option<SocketAddr>,
     http_address: Option<SocketAddr>,
     shared: Arc<Shared>,
+    in_force: Arc<InForce>,
     /// When the shards' time began, since the start of 1970.
     epoch: Duration,
     shards: Vec<ShardHandle>,
@@ -102,6 +112,8 @@ pub struct Server {
     websocket_gate: Option<watch::Sender<Arc<Gate>>>,
     log: Logger,
     acceptors: Vec<tokio::task::JoinHandle<()>>,
+    /// Answer links that wait for accounts, and what the system account asks about them.
+    helpers: Vec<tokio::task::JoinHandle<()>>,
     /// The monitoring listener's certificate; a reload replaces it.
     monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
@@ -140,6 +152,20 @@ impl Server {
     /// Counters of all shards.
     pub fn totals(&self) -> Totals {
         self.shared.totals()
+    }
+
+    /// Takes the token of account `id` into force, if the account is in use, with all that means
+    /// for its connections (reference security 5.7). Returns when every shard obeys.
+    ///
+    /// # Errors
+    /// When the token is not to be used; what was in force stays.
+    pub async fn take_account(&self, id: &str, token: &str) -> Result<Taken, AccountRefusal> {
+        self.in_force.take(id, token).await
+    }
+
+    /// Takes account `id` out of force. Its clients are told that it has ended.
+    pub async fn drop_account(&self, id: &str) {
+        self.in_force.drop_account(id).await;
     }
 
     /// Tells clients to leave and closes them between `grace` and `total` from now. Returns when
@@ -185,6 +211,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.monitor.iter().for_each(tokio::task::JoinHandle::abort);
         self.reporter.iter().for_each(tokio::task::JoinHandle::abort);
+        self.helpers.iter().for_each(tokio::task::JoinHandle::abort);
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
@@ -240,7 +267,7 @@ impl Builder {
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settings = Arc::new(settings(&shared, &options, &info, epoch)?);
+        let settings = settings(&shared, &options, &info, epoch)?;
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -256,16 +283,25 @@ impl Builder {
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
-        let chance = ring::rand::generate(&ring::rand::SystemRandom::new())
-            .map_err(|_| std::io::Error::other("no entropy"))?
-            .expose();
-        let speaker = Speaker::new(&status, &chance);
-        let services = Services::new(&speaker).provide(&shared);
+        let speaker = Speaker::new(&status, &chance()?);
+        let resolver = open_resolver(&options, &log).await?;
+        let mut services = Services::new(&speaker);
+        let attendant = resolver
+            .clone()
+            .map(|resolver| Attendant::add_to(&mut services, resolver, &speaker, &log));
+        let services = services.provide(&shared);
         let (events, reporter) = system::queue(&speaker, &log);
-        shared.announce(&settings.accounts);
-        let shards =
-            shard_loop::spawn(count, &shared, &settings, (&services, &events), start, &log)?;
+        let in_force =
+            InForce::begin(shared.clone(), settings, &options, resolver, log.clone()).await?;
+        let in_force = Arc::new(in_force);
+        let (look_ups, asked) = mpsc::unbounded_channel();
+        let settings = in_force.settings();
+        let around = (&services, &events, &look_ups);
+        let shards = shard_loop::spawn(count, &shared, &settings, around, start, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        in_force.serve(senders.clone());
+        let mut helpers = vec![tokio::spawn(in_force.clone().answer(asked))];
+        helpers.extend(attendant.into_iter().flat_map(|it| it.attend(&in_force, &senders)));
         let reporter = senders.first().cloned().map(|shard| tokio::spawn(reporter.run(shard)));
         let runtimes = shards.iter().map(ShardHandle::runtime);
         let placement = Placement::new(shared.clone(), runtimes, Instant::now());
@@ -287,18 +323,37 @@ impl Builder {
             websocket_address,
             http_address,
             shared,
+            in_force,
             epoch,
             shards,
             tcp_gate,
             websocket_gate,
             log,
             acceptors,
+            helpers,
             monitoring_tls,
             monitor,
             status,
             speaker,
             reporter,
         })
+    }
+}
+
+/// Fresh from the system's entropy.
+fn chance() -> std::io::Result<[u8; 22]> {
+    let random = ring::rand::generate(&ring::rand::SystemRandom::new());
+    Ok(random.map_err(|_| std::io::Error::other("no entropy"))?.expose())
+}
+
+/// In operator mode, what has the accounts.
+async fn open_resolver(
+    options: &Options,
+    log: &Logger,
+) -> Result<Option<Arc<Resolver>>, OperatorError> {
+    match options.operators.is_active() {
+        true => Ok(Some(Arc::new(Resolver::open(&options.operators, log).await?))),
+        false => Ok(None),
     }
 }
 

@@ -335,7 +335,7 @@ fn s033_proxies_sign_too() {
     assert!(!login(&|_| String::new()));
 }
 
-fn websocket_port(server: &Server) -> u16 {
+pub(crate) fn websocket_port(server: &Server) -> u16 {
     let line = server.expect_log("Listening for websocket clients on");
     let port = line.rsplit(':').next().and_then(|port| port.trim().parse().ok());
     port.expect("the line ends in a port")

@@ -1,11 +1,9 @@
-//! Operator mode (reference security 13, items 81 to 107): tokens that our encoder writes, at the
-//! real nats-server, whichever program is under test: nervure has no operator mode yet. Then
-//! [`start`] is what changes.
+//! Operator mode (reference security 13, items 81 to 107): tokens that our encoder writes.
 
 use std::time::Duration;
 
 use harness::operator::{credentials, key_pair, unix_now};
-use harness::{Launch, OperatorMode, Program, Server, Session};
+use harness::{Launch, OperatorMode, Server, Session, websocket};
 use nervure_core::auth::jwt::{
     Revocations, Scope, SigningKey, SubjectLists, TimeRange, UserClaims, UserLimits,
     UserPermissions,
@@ -13,36 +11,39 @@ use nervure_core::auth::jwt::{
 use nervure_core::auth::{Role, Signer};
 use serde_json::Value;
 
+use crate::authentication::websocket_port;
 use crate::table::UNAUTHORIZED;
 
-fn start(mode: &OperatorMode) -> Server {
-    Launch::of(Program::NatsServer.executable())
-        .flags(["-a", "127.0.0.1", "-p", "-1"])
-        .config(mode.config())
-        .start()
+pub(crate) fn start(mode: &OperatorMode) -> Server {
+    Launch::new().config(mode.config()).start()
 }
 
 /// The token of a user and his key.
-struct Credentials {
-    token: String,
-    key: Signer,
+pub(crate) struct Credentials {
+    pub(crate) token: String,
+    pub(crate) key: Signer,
 }
 
 impl Credentials {
-    fn new(number: u8, claims: &UserClaims, by: &Signer) -> Self {
+    pub(crate) fn new(number: u8, claims: &UserClaims, by: &Signer) -> Self {
         let token = claims.encode(by).expect("a user's claims");
         Self { token, key: key_pair(Role::User, number) }
     }
 
     /// Logs in; gives the session and the INFO that tells who one has become.
-    fn log_in(&self, server: &Server) -> (Session, Value) {
+    pub(crate) fn log_in(&self, server: &Server) -> (Session, Value) {
         let mut session = server.session();
         let members = credentials(&session, &self.token, &self.key);
         let info = session.hello(&members);
         (session, info)
     }
 
-    fn is_refused(&self, server: &Server) {
+    /// Shows another token than his.
+    fn is_refused_with(&self, server: &Server, token: &str) {
+        Self { token: token.to_owned(), key: self.key.clone() }.is_refused(server);
+    }
+
+    pub(crate) fn is_refused(&self, server: &Server) {
         let mut session = server.session();
         let members = credentials(&session, &self.token, &self.key);
         session.send(format!("CONNECT {{\"verbose\":false,{members}}}\r\nPING\r\n"));
@@ -191,4 +192,89 @@ fn s090_s094_s095_bearers_connection_types_and_networks() {
     networks("::ffff:127.0.0.0/104").log_in(&server);
     networks("128.0.0.0/8").is_refused(&server);
     networks("127.0.0.1").is_refused(&server);
+}
+
+#[test]
+fn s091_a_user_expires_while_he_is_connected() {
+    let mode = OperatorMode::new();
+    let server = start(&mode);
+    let mut user = mode.user(10);
+    user.exp = unix_now() + 2;
+    let (mut session, _) = Credentials::new(10, &user, &mode.account_key).log_in(&server);
+    session.expect("-ERR 'User Authentication Expired'\r\n").expect_closed();
+    user.exp = 0;
+    user.nbf = unix_now() + 60;
+    Credentials::new(10, &user, &mode.account_key).is_refused(&server);
+}
+
+#[test]
+fn s097_s098_s099_s100_limits_of_users_and_accounts() {
+    let mut mode = OperatorMode::new();
+    mode.account.nats.limits.conn = 2;
+    let key = key_pair(Role::Account, 7);
+    let mut nothing = OperatorMode::account("NOTHING", &key);
+    nothing.nats.limits = Default::default();
+    mode.others = vec![nothing];
+    let server = start(&mode);
+    let full = "-ERR 'maximum account active connections exceeded'\r\n";
+    let too_many = |credentials: &Credentials| {
+        let mut session = server.session();
+        let members = credentials_of(&session, credentials);
+        session.send(format!("CONNECT {{\"verbose\":false,{members}}}\r\n"));
+        session.expect(full).expect_closed();
+    };
+    too_many(&Credentials::new(10, &mode.user(10), &key));
+    let mut user = mode.user(10);
+    user.nats.limits.payload = 10;
+    user.nats.limits.subs = 2;
+    let (mut one, info) = Credentials::new(10, &user, &mode.account_key).log_in(&server);
+    assert_eq!(info["max_payload"], 10, "{info:#}");
+    one.send("SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n");
+    one.expect("-ERR 'maximum subscriptions exceeded'\r\n").expect_open();
+    let other = Credentials::new(11, &mode.user(11), &mode.account_key);
+    let (mut two, _) = other.log_in(&server);
+    too_many(&other);
+    one.send("PUB x 11\r\n").expect("-ERR 'Maximum Payload Violation'\r\n").expect_closed();
+    two.expect_open();
+    user.nats.limits.subs = 0;
+    let none = Credentials::new(10, &user, &mode.account_key);
+    let mut session = server.session();
+    let members = credentials_of(&session, &none);
+    session.send(format!("CONNECT {{\"verbose\":false,{members}}}\r\n"));
+    session.expect("-ERR 'maximum subscriptions exceeded'\r\n").expect_closed();
+}
+
+fn credentials_of(session: &Session, of: &Credentials) -> String {
+    credentials(session, &of.token, &of.key)
+}
+
+#[test]
+fn s090_a_token_in_a_cookie_is_signed_for_in_connect() {
+    let mode = OperatorMode::new();
+    let websocket = "websocket { listen: '127.0.0.1:-1', no_tls: true, jwt_cookie: j }\n";
+    let server = Launch::new().config(format!("{}{websocket}", mode.config())).start();
+    let port = websocket_port(&server);
+    let user = Credentials::new(10, &mode.user(10), &mode.account_key);
+    let cookie = format!("Cookie: j={}\r\n", user.token);
+    let mut session = websocket::connect(port, &cookie);
+    let members = credentials(&session, "", &user.key);
+    let info = session.hello(&members);
+    assert_eq!(info["remote_account"], mode.account.sub, "{info:#}");
+    let mut session = websocket::connect(port, &cookie);
+    session.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
+    session.expect(UNAUTHORIZED).expect_closed();
+}
+
+#[test]
+fn logs_say_whose_users_they_are() {
+    let mode = OperatorMode::new();
+    let server = Launch::new().config(format!("{}debug: true\n", mode.config())).start();
+    server.expect_log("  Operator: \"OP\"");
+    let user = Credentials::new(10, &mode.user(10), &mode.account_key);
+    drop(user.log_in(&server));
+    let key = key_pair(Role::User, 10).public();
+    server
+        .expect_log(&format!("\"{}/ACC/jwt:{key}\" - Client connection closed", mode.account.sub));
+    user.is_refused_with(&server, "garbage");
+    server.expect_log("authentication error");
 }

@@ -30,6 +30,8 @@ pub struct OperatorMode {
     pub account: AccountClaims,
     /// Its own key.
     pub account_key: Signer,
+    /// Further accounts.
+    pub others: Vec<AccountClaims>,
 }
 
 /// The key pair of `role` that belongs to `number`.
@@ -58,13 +60,6 @@ impl OperatorMode {
         let (operator_key, signing_key) =
             (key_pair(Role::Operator, 1), key_pair(Role::Operator, 2));
         let (system_key, account_key) = (key_pair(Role::Account, 3), key_pair(Role::Account, 4));
-        let account = |name: &str, key: &Signer| AccountClaims {
-            sub: key.public().to_string(),
-            name: name.to_owned(),
-            iat: unix_now(),
-            nats: Account { limits: AccountLimits::unlimited(), ..Account::default() },
-            ..AccountClaims::default()
-        };
         let operator = OperatorClaims {
             sub: operator_key.public().to_string(),
             name: "OP".to_owned(),
@@ -76,22 +71,45 @@ impl OperatorMode {
             },
             ..OperatorClaims::default()
         };
-        let (system, account) = (account("SYS", &system_key), account("ACC", &account_key));
-        Self { operator, operator_key, signing_key, system, system_key, account, account_key }
+        let (system, account) =
+            (Self::account("SYS", &system_key), Self::account("ACC", &account_key));
+        Self {
+            operator,
+            operator_key,
+            signing_key,
+            system,
+            system_key,
+            account,
+            account_key,
+            others: Vec::new(),
+        }
     }
 
-    /// The configuration: the operator inline, and both accounts preloaded.
+    /// An account that may have everything.
+    #[must_use]
+    pub fn account(name: &str, key: &Signer) -> AccountClaims {
+        AccountClaims {
+            sub: key.public().to_string(),
+            name: name.to_owned(),
+            iat: unix_now(),
+            nats: Account { limits: AccountLimits::unlimited(), ..Account::default() },
+            ..AccountClaims::default()
+        }
+    }
+
+    /// The configuration: the operator inline, and all accounts preloaded.
     ///
     /// # Panics
     /// When claims cannot be signed.
     #[must_use]
     pub fn config(&self) -> String {
         let operator = self.operator.encode(&self.operator_key).expect("an operator's claims");
-        let accounts = [&self.system, &self.account].map(|claims| {
+        let accounts = [&self.system, &self.account].into_iter().chain(&self.others);
+        let accounts = accounts.map(|claims| {
             let token = claims.encode(&self.signing_key).expect("an account's claims");
             format!("  {}: {token}\n", claims.sub)
         });
-        let accounts = accounts.concat();
+        let accounts: String = accounts.collect();
         format!("operator: {operator}\nresolver: MEMORY\nresolver_preload: {{\n{accounts}}}\n")
     }
 

@@ -123,15 +123,15 @@ impl Accounts {
         declarations: &[Declaration],
         system: Option<&str>,
     ) -> Result<Self, AccountError> {
-        let builder = Builder {
-            registry: &shared.accounts,
-            names: declarations.iter().map(|declared| (&*declared.name, declared)).collect(),
-        };
+        let names: HashMap<&str, &Declaration> =
+            declarations.iter().map(|declared| (&*declared.name, declared)).collect();
+        let find = |name: &str| names.get(name).copied();
+        let builder = Builder { registry: &shared.accounts, declared: &find, now: 0 };
         let plain = |name: &str| Declaration { name: name.to_owned(), ..Declaration::default() };
         let undeclared: Vec<Declaration> = [Some(GLOBAL), system]
             .into_iter()
             .flatten()
-            .filter(|name| !builder.names.contains_key(name))
+            .filter(|name| !names.contains_key(name))
             .map(plain)
             .collect();
         let all: Vec<&Declaration> = declarations.iter().chain(&undeclared).collect();
@@ -139,7 +139,7 @@ impl Accounts {
             builder.check_exports(declared)?;
         }
         let rules: Result<Vec<Rules>, AccountError> =
-            all.iter().map(|declared| builder.rules(declared)).collect();
+            all.iter().map(|declared| builder.rules(declared, &mut Err)).collect();
         let rules = rules?;
         cycles::check(&rules)?;
         let system = system.map(|name| shared.accounts.named(name).id);
@@ -147,10 +147,23 @@ impl Accounts {
     }
 }
 
-struct Builder<'a> {
-    registry: &'a Registry,
-    names: HashMap<&'a str, &'a Declaration>,
+/// Makes [`Rules`] of [`Declaration`]s.
+pub(super) struct Builder<'a> {
+    pub(super) registry: &'a Registry,
+    /// What is declared under a name.
+    pub(super) declared: &'a dyn Fn(&str) -> Option<&'a Declaration>,
+    /// Activations have to be good at this unix second.
+    pub(super) now: i64,
 }
+
+/// An import that fits.
+enum Fitted {
+    Stream(StreamImport),
+    Service(ServiceImport),
+}
+
+/// What to do about an import that does not fit: go on without it, or give up.
+pub(super) type Unfit<'a> = dyn FnMut(AccountError) -> Result<(), AccountError> + 'a;
 
 impl Builder<'_> {
     fn id(&self, name: &str) -> AccountId {
@@ -177,13 +190,20 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn rules(&self, declared: &Declaration) -> Result<Rules, AccountError> {
+    /// The rules of an account, with the imports that fit.
+    pub(super) fn rules(
+        &self,
+        declared: &Declaration,
+        unfit: &mut Unfit<'_>,
+    ) -> Result<Rules, AccountError> {
         let mut rules = Rules {
             id: self.id(&declared.name),
             name: declared.name.as_str().into(),
             limits: declared.limits,
             mappings: declared.mappings.clone(),
             expires: declared.expires,
+            default_permissions: declared.default_permissions.clone(),
+            claims: declared.claims.clone(),
             ..Rules::default()
         };
         let mut streams = HashSet::new();
@@ -192,54 +212,87 @@ impl Builder<'_> {
         let (streams_first, services_then): (Vec<_>, Vec<_>) =
             declared.imports.iter().enumerate().partition(|(_, import)| import.is_stream());
         for (at, import) in streams_first.into_iter().chain(services_then) {
-            let failed = |reason| AccountError::of_import(declared, at, reason);
-            let (subject, kind) = (import.subject.clone(), import.kind.name());
-            let exporter = self.names.get(import.account.as_str());
-            let Some(exporter) = exporter.filter(|exporter| exporter.name != GLOBAL) else {
-                let account = import.account.clone();
-                return Err(failed(Reason::UnknownAccount { account, kind }));
-            };
-            let Some(export) = exporter.export_for(&declared.name, import) else {
-                return Err(failed(Reason::NotAuthorized { kind, subject }));
-            };
-            let to = import.local_name().map_err(failed)?;
-            let renaming = Renaming::new(&subject, &to);
-            let renaming = renaming.map_err(|why| {
-                // Streams come, requests go.
-                let (from, to) = match import.kind {
-                    ImportKind::Stream { .. } => (subject.clone(), to.clone()),
-                    ImportKind::Service { .. } => (to.clone(), subject.clone()),
-                };
-                failed(Reason::Renaming { kind, subject: subject.clone(), from, to, why })
-            })?;
-            let exporter = self.id(&exporter.name);
-            match (&import.kind, &export.kind) {
-                (ImportKind::Service { share, .. }, ExportKind::Service(terms)) => {
-                    let local = (exporter, renaming.local().to_owned());
-                    if let Some(before) = services.insert(local, import) {
-                        return Err(failed(Reason::DuplicateService {
-                            local: renaming.local().to_owned(),
-                            account: before.account.clone(),
-                            subject: before.subject.clone(),
-                        }));
+            let fitted = self.fit(declared, import).and_then(|fitted| match fitted {
+                Fitted::Service(service) => {
+                    let local = service.renaming.local().to_owned();
+                    if let Some(before) = services.insert((service.exporter, local.clone()), import)
+                    {
+                        let (account, subject) = (before.account.clone(), before.subject.clone());
+                        return Err(Reason::DuplicateService { local, account, subject });
                     }
-                    rules.services.push(Arc::new(ServiceImport {
-                        number: self.registry.number_import(),
-                        exporter,
-                        renaming,
-                        share: *share,
-                        terms: terms.clone(),
-                    }));
+                    rules.services.push(Arc::new(service));
+                    Ok(())
                 }
-                _ => {
-                    if !streams.insert((exporter, subject.clone())) {
-                        return Err(failed(Reason::Twice(subject)));
+                Fitted::Stream(stream) => {
+                    if !streams.insert((stream.exporter, import.subject.clone())) {
+                        return Err(Reason::Twice(import.subject.clone()));
                     }
-                    rules.streams.push(Arc::new(StreamImport { exporter, renaming }));
+                    rules.streams.push(Arc::new(stream));
+                    Ok(())
                 }
+            });
+            if let Err(reason) = fitted {
+                unfit(AccountError::of_import(declared, at, reason))?;
             }
         }
         Ok(rules)
+    }
+
+    /// Holds an import against the export that it is of.
+    fn fit(&self, declared: &Declaration, import: &Import) -> Result<Fitted, Reason> {
+        let (subject, kind) = (import.subject.clone(), import.kind.name());
+        let exporter = (self.declared)(&import.account);
+        let Some(exporter) = exporter.filter(|exporter| exporter.name != GLOBAL) else {
+            return Err(Reason::UnknownAccount { account: import.account.clone(), kind });
+        };
+        let export = exporter.export_for(&declared.name, import);
+        let activated = |export: &&Export| self.is_activated(export, exporter, declared, import);
+        let Some(export) = export.filter(activated) else {
+            return Err(Reason::NotAuthorized { kind, subject });
+        };
+        let to = import.local_name()?;
+        let renaming = Renaming::new(&subject, &to).map_err(|why| {
+            // Streams come, requests go.
+            let (from, to) = match import.kind {
+                ImportKind::Stream { .. } => (subject.clone(), to.clone()),
+                ImportKind::Service { .. } => (to.clone(), subject.clone()),
+            };
+            Reason::Renaming { kind, subject: subject.clone(), from, to, why }
+        })?;
+        let exporter = self.id(&exporter.name);
+        Ok(match (&import.kind, &export.kind) {
+            (ImportKind::Service { share, .. }, ExportKind::Service(terms)) => {
+                let number = self.registry.number_import();
+                let (share, terms) = (*share, terms.clone());
+                Fitted::Service(ServiceImport { number, exporter, renaming, share, terms })
+            }
+            _ => Fitted::Stream(StreamImport { exporter, renaming }),
+        })
+    }
+
+    /// Whether an import has the activation that its export may ask for (reference security 9.6).
+    fn is_activated(
+        &self,
+        export: &Export,
+        exporter: &Declaration,
+        importer: &Declaration,
+        import: &Import,
+    ) -> bool {
+        let Some(revocations) = &export.activation else { return true };
+        let (Some(activation), Some(claims)) = (&import.activation, &exporter.claims) else {
+            return false;
+        };
+        let signers = &claims.claims().nats.signing_keys;
+        let kind = activation.nats.kind.map(|kind| kind.name());
+        activation.exporter() == exporter.name
+            && (activation.iss == exporter.name
+                || signers.iter().any(|signer| signer.key() == activation.iss))
+            && activation.sub == importer.name
+            && kind == Some(import.kind.name())
+            && subject::covers(activation.nats.subject.as_bytes(), import.subject.as_bytes())
+            && !activation.is_expired(self.now)
+            && !activation.is_early(self.now)
+            && !revocations.revoke(&importer.name, activation.iat)
     }
 }
 

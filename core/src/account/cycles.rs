@@ -6,30 +6,27 @@ use super::build::{AccountError, Reason};
 use super::{AccountId, Renaming, Rules};
 use crate::subject::collide;
 
-/// The imports of one kind, by importer: whose, and under which names.
-type Imports<'a> = HashMap<AccountId, Vec<(AccountId, &'a Renaming)>>;
+/// The imports of one kind that an account has: whose, and under which names.
+pub(super) type Imports<'a> = dyn Fn(AccountId) -> Vec<(AccountId, &'a Renaming)> + 'a;
 
 /// Refuses the first import that closes a circle.
 pub(super) fn check(all: &[Rules]) -> Result<(), AccountError> {
-    let (mut services, mut streams) = (Imports::new(), Imports::new());
-    for rules in all {
-        let of_services = rules.services.iter().map(|it| (it.exporter, &it.renaming));
-        services.insert(rules.id, of_services.collect());
-        let of_streams = rules.streams.iter().map(|it| (it.exporter, &it.renaming));
-        streams.insert(rules.id, of_streams.collect());
+    let by_id: HashMap<AccountId, &Rules> = all.iter().map(|rules| (rules.id, rules)).collect();
+    for kind in ["service", "stream"] {
+        let imports = |id| by_id.get(&id).map_or_else(Vec::new, |rules| rules.imports(kind));
+        check_kind(all, kind, &imports)?;
     }
-    check_kind(all, "service", &services)?;
-    check_kind(all, "stream", &streams)
+    Ok(())
 }
 
-fn check_kind(
-    all: &[Rules],
+fn check_kind<'a>(
+    all: &'a [Rules],
     kind: &'static str,
-    imports: &Imports<'_>,
+    imports: &Imports<'a>,
 ) -> Result<(), AccountError> {
     for rules in all {
-        for (exporter, renaming) in imports.get(&rules.id).into_iter().flatten() {
-            if comes_back(rules.id, *exporter, renaming, imports) {
+        for (exporter, renaming) in rules.imports(kind) {
+            if comes_back(rules.id, exporter, renaming, imports) {
                 let subject = renaming.exporter().to_owned();
                 return Err(AccountError {
                     account: rules.name.to_string(),
@@ -44,11 +41,11 @@ fn check_kind(
 
 /// Whether what `importer` has of `exporter` leads, by imports of overlapping subjects, back to
 /// the importer.
-fn comes_back(
+pub(super) fn comes_back<'a>(
     importer: AccountId,
     exporter: AccountId,
-    renaming: &Renaming,
-    imports: &Imports<'_>,
+    renaming: &'a Renaming,
+    imports: &Imports<'a>,
 ) -> bool {
     let mut seen = HashSet::new();
     let mut open = vec![(exporter, renaming.exporter())];
@@ -56,12 +53,12 @@ fn comes_back(
         if !seen.insert((account, subject)) {
             continue;
         }
-        for (exporter, renaming) in imports.get(&account).into_iter().flatten() {
+        for (exporter, renaming) in imports(account) {
             if collide(renaming.local().as_bytes(), subject.as_bytes()) {
-                if *exporter == importer {
+                if exporter == importer {
                     return true;
                 }
-                open.push((*exporter, renaming.exporter()));
+                open.push((exporter, renaming.exporter()));
             }
         }
     }

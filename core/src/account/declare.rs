@@ -4,6 +4,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::AccountLimits;
+use crate::auth::Permissions;
+use crate::auth::jwt::login::TrustedAccount;
+use crate::auth::jwt::{ActivationClaims, Revocations};
 use crate::subject::mappings::Mappings;
 
 /// One account as it is declared.
@@ -21,6 +24,11 @@ pub struct Declaration {
     pub exports: Vec<Export>,
     /// What it wants of others.
     pub imports: Vec<Import>,
+    /// What users may do who have no permissions of their own; `None` is everything. Users of the
+    /// configuration have theirs already.
+    pub default_permissions: Option<Arc<Permissions>>,
+    /// What its operator says of it, in operator mode.
+    pub claims: Option<Arc<TrustedAccount>>,
 }
 
 /// Something that other accounts may import.
@@ -34,6 +42,8 @@ pub struct Export {
     pub accounts: Vec<String>,
     /// The token, counted from 1, in which importers must have their own name.
     pub account_token_position: Option<u32>,
+    /// Importers need an activation that is not among these; `None` lets them do without.
+    pub activation: Option<Revocations>,
 }
 
 /// What is exported.
@@ -91,7 +101,7 @@ pub enum Sampling {
 }
 
 /// Something of another account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Import {
     /// Whose.
     pub account: String,
@@ -99,6 +109,8 @@ pub struct Import {
     pub subject: String,
     /// Stream or service, and under which name.
     pub kind: ImportKind,
+    /// The exporter's word that this may be imported.
+    pub activation: Option<Arc<ActivationClaims>>,
 }
 
 /// What is imported, and under which name.

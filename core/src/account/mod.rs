@@ -14,19 +14,22 @@
 //! about it, part of the [`Accounts`] in [`Settings`](crate::settings::Settings).
 
 mod build;
+mod claims;
 mod cycles;
 mod declare;
+mod ledger;
 mod renaming;
 mod rules;
 
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use build::{AccountError, Reason};
 pub use declare::{
     Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind, Sampling, Service,
 };
+pub use ledger::{Change, Ledger, Update};
 pub(crate) use renaming::Renaming;
 pub use rules::{AccountLimits, Accounts, Rules};
 pub(crate) use rules::{ServiceImport, StreamImport};
@@ -65,9 +68,10 @@ pub struct Account {
     /// Its name, or its public key.
     pub name: Box<str>,
     pub(crate) interest: Interest,
-    /// Clients that are logged in to it.
-    connections: AtomicUsize,
-    /// Entries of its index that are services', put there by [`Registry::announce`].
+    /// Clients that are logged in to it, by the numbers that they see. Asked at logins, ends of
+    /// connections and changes of limits only.
+    members: Mutex<BTreeSet<u64>>,
+    /// Entries of its index that are services'.
     services: AtomicU64,
     /// What each shard that has had to do with it counts.
     tallies: Mutex<Vec<(ShardId, Arc<Tally>)>>,
@@ -109,10 +113,24 @@ impl Account {
             id,
             name: name.into(),
             interest: Interest::new(),
-            connections: AtomicUsize::new(0),
+            members: Mutex::default(),
             services: AtomicU64::new(0),
             tallies: Mutex::default(),
         })
+    }
+
+    /// Puts the entry of a service into its index.
+    fn put(&self, subject: &str, entry: SubId) {
+        if self.interest.insert(subject.as_bytes(), None, entry, 1) {
+            self.services.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// ... and takes it out.
+    fn take(&self, subject: &str, entry: SubId) {
+        if self.interest.remove(subject.as_bytes(), None, entry) {
+            self.services.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// What its clients have sent, and what was delivered to them.
@@ -151,7 +169,19 @@ impl Account {
 
     /// Clients that are logged in to it.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.members().len()
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the oldest client of those that are more than `limit`: it and all younger
+    /// ones have to leave, on whatever shard they are.
+    pub(crate) fn surplus(&self, limit: usize) -> Option<u64> {
+        let members = self.members();
+        let surplus = members.len().checked_sub(limit)?.checked_sub(1)?;
+        members.iter().nth_back(surplus).copied()
     }
 
     /// Its subscriptions, those that imports put there included.
@@ -159,14 +189,15 @@ impl Account {
         self.interest.stats().num_subs
     }
 
-    /// One more client; false, and it does not count, when that would be more than `limit`.
-    pub(crate) fn enter(&self, limit: Option<usize>) -> bool {
-        let more = |now: usize| limit.is_none_or(|limit| now < limit).then_some(now + 1);
-        self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    /// Client number `cid` comes; false, and it does not count, when that would be more than
+    /// `limit`.
+    pub(crate) fn enter(&self, cid: u64, limit: Option<usize>) -> bool {
+        let mut members = self.members();
+        limit.is_none_or(|limit| members.len() < limit) && members.insert(cid)
     }
 
-    pub(crate) fn leave(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn leave(&self, cid: u64) {
+        self.members().remove(&cid);
     }
 }
 
@@ -182,14 +213,15 @@ pub(crate) struct Registry {
 struct Known {
     accounts: Vec<Arc<Account>>,
     names: HashMap<Box<str>, AccountId>,
+    /// The account in which the server speaks for itself.
+    system: Option<AccountId>,
     /// What the server itself answers.
     own: Vec<OwnService>,
-    /// Entries of services in the indexes, in the order in which they came there.
-    services: Vec<Entry>,
+    /// Accounts that have entries of those, and the system account when they got them.
+    provided: HashMap<AccountId, AccountId>,
+    /// Entries of service imports in the indexes, by number: account and subject.
+    services: HashMap<u32, (AccountId, Box<str>)>,
 }
-
-/// A service in an account's index: account, subject and what answers.
-type Entry = (AccountId, Box<str>, Standing);
 
 /// A subject on which the server itself answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,14 +246,13 @@ pub enum Reach {
 }
 
 impl OwnService {
-    /// Its entry in the index of an account, if it is to be there.
-    fn entry_in(&self, account: AccountId, system: AccountId) -> Option<Entry> {
-        let there = match self.reach {
+    /// Whether it is to be in the index of an account.
+    fn is_in(&self, account: AccountId, system: AccountId) -> bool {
+        match self.reach {
             Reach::Everywhere => true,
             Reach::OtherAccounts => account != system,
             Reach::SystemAccount => account == system,
-        };
-        there.then(|| (account, self.subject.clone(), Standing::Own(self.number)))
+        }
     }
 }
 
@@ -230,8 +261,10 @@ impl Default for Registry {
         let known = Known {
             accounts: vec![Account::new(AccountId::GLOBAL, GLOBAL)],
             names: HashMap::from([(GLOBAL.into(), AccountId::GLOBAL)]),
+            system: None,
             own: Vec::new(),
-            services: Vec::new(),
+            provided: HashMap::new(),
+            services: HashMap::new(),
         };
         Self { known: RwLock::new(known), next_import: AtomicU32::new(0) }
     }
@@ -269,6 +302,12 @@ impl Registry {
         account
     }
 
+    /// The number of the account with this name, if there has ever been one.
+    pub(crate) fn number_of(&self, name: &str) -> Option<AccountId> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.names.get(name).copied()
+    }
+
     /// A number for one more import.
     pub(crate) fn number_import(&self) -> u32 {
         self.next_import.fetch_add(1, Ordering::Relaxed)
@@ -284,41 +323,85 @@ impl Registry {
     /// gap.
     pub(crate) fn announce(&self, accounts: &Accounts) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let imports = accounts.iter().flat_map(|rules| {
-            let entry = |import: &Arc<ServiceImport>| {
-                (rules.id, import.renaming.local().into(), Standing::Import(import.number))
-            };
-            rules.services.iter().map(entry)
-        });
-        let own = accounts.system().into_iter().flat_map(|system| {
-            let own = &known.own;
-            let entries =
-                move |id| own.iter().filter_map(move |service| service.entry_in(id, system));
-            accounts.iter().flat_map(move |rules| entries(rules.id))
-        });
-        let wanted: Vec<Entry> = imports.chain(own).collect();
-        let old = std::mem::take(&mut known.services);
-        let account = |id: AccountId| known.accounts.get(id.index());
-        for (id, subject, standing) in missing(&wanted, &old) {
-            let entry = SubId::standing(*standing);
-            account(*id).inspect(|account| {
-                account.services.fetch_add(1, Ordering::Relaxed);
-                account.interest.insert(subject.as_bytes(), None, entry, 1);
-            });
+        known.system = accounts.system();
+        let mut old = std::mem::take(&mut known.services);
+        for rules in accounts.iter() {
+            known.enter_services(rules);
         }
-        for (id, subject, standing) in missing(&old, &wanted) {
-            let entry = SubId::standing(*standing);
-            account(*id).inspect(|account| {
-                account.interest.remove(subject.as_bytes(), None, entry);
-                account.services.fetch_sub(1, Ordering::Relaxed);
-            });
+        old.retain(|number, _| !known.services.contains_key(number));
+        old.into_iter().for_each(|(number, entry)| known.withdraw(number, &entry));
+        let gone = |id: &&AccountId| known.system.is_none() || accounts.rules(**id).is_none();
+        let gone: Vec<_> = known.provided.keys().filter(gone).copied().collect();
+        gone.into_iter().for_each(|id| known.withdraw_own(id));
+    }
+
+    /// As [`Registry::announce`] for one account, whose rules were `old`.
+    pub(crate) fn announce_change(&self, old: Option<&Rules>, new: Option<&Rules>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match (old, new) {
+            (_, Some(new)) => known.enter_services(new),
+            (Some(old), None) => known.withdraw_own(old.id),
+            (None, None) => {}
         }
-        known.services = wanted;
+        for import in old.into_iter().flat_map(|old| &old.services) {
+            if new.is_none_or(|new| new.service(import.number).is_none())
+                && let Some(entry) = known.services.remove(&import.number)
+            {
+                known.withdraw(import.number, &entry);
+            }
+        }
     }
 }
 
-/// The entries of `all` that `there` does not have.
-fn missing<'a>(all: &'a [Entry], there: &[Entry]) -> impl Iterator<Item = &'a Entry> {
-    let there: HashSet<&Entry> = there.iter().collect();
-    all.iter().filter(move |entry| !there.contains(entry))
+impl Known {
+    fn enter_services(&mut self, rules: &Rules) {
+        for import in &rules.services {
+            let local = import.renaming.local();
+            if let Some(account) = self.accounts.get(rules.id.index()) {
+                let entry = SubId::standing(Standing::Import(import.number));
+                account.put(local, entry);
+            }
+            self.services.insert(import.number, (rules.id, local.into()));
+        }
+        self.enter_own(rules.id);
+    }
+
+    /// Has the server itself answer in an account.
+    fn enter_own(&mut self, id: AccountId) {
+        let Some(system) = self.system else { return };
+        match self.provided.insert(id, system) {
+            Some(old) if old == system => {}
+            Some(old) => {
+                self.change_own(id, |it| it.is_in(id, system) && !it.is_in(id, old), true);
+                self.change_own(id, |it| it.is_in(id, old) && !it.is_in(id, system), false);
+            }
+            None => self.change_own(id, |it| it.is_in(id, system), true),
+        }
+    }
+
+    fn withdraw_own(&mut self, id: AccountId) {
+        if let Some(system) = self.provided.remove(&id) {
+            self.change_own(id, |it| it.is_in(id, system), false);
+        }
+    }
+
+    /// Makes, or takes away, entries of the server's own services.
+    fn change_own(&self, id: AccountId, which: impl Fn(&OwnService) -> bool, enter: bool) {
+        let Some(account) = self.accounts.get(id.index()) else { return };
+        for service in self.own.iter().filter(|service| which(service)) {
+            let entry = SubId::standing(Standing::Own(service.number));
+            if enter {
+                account.put(&service.subject, entry);
+            } else {
+                account.take(&service.subject, entry);
+            }
+        }
+    }
+
+    fn withdraw(&self, number: u32, (id, local): &(AccountId, Box<str>)) {
+        if let Some(account) = self.accounts.get(id.index()) {
+            let entry = SubId::standing(Standing::Import(number));
+            account.take(local, entry);
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! What the configuration in force says about accounts, ready for use.
 
 use core::time::Duration;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{AccountId, Renaming, Service};
+use crate::auth::Permissions;
+use crate::auth::jwt::login::TrustedAccount;
 use crate::subject::mappings::Mappings;
 
 /// What an account may have. `None` is any number.
@@ -32,12 +35,23 @@ pub struct Rules {
     pub mappings: Option<Arc<Mappings>>,
     /// When it ends, since the start of 1970.
     pub expires: Option<Duration>,
+    /// What users may do who have no permissions of their own; `None` is everything.
+    pub default_permissions: Option<Arc<Permissions>>,
+    /// What its operator says of it, in operator mode.
+    pub claims: Option<Arc<TrustedAccount>>,
     pub(crate) streams: Vec<Arc<StreamImport>>,
     /// In ascending order of their numbers.
     pub(crate) services: Vec<Arc<ServiceImport>>,
 }
 
 impl Rules {
+    /// Whether it has ended at this unix second. At the very second that it ends at it has not, as
+    /// with claims.
+    pub(crate) fn is_expired(&self, now: i64) -> bool {
+        let now = Duration::from_secs(u64::try_from(now).unwrap_or(0));
+        self.expires.is_some_and(|at| now > at)
+    }
+
     /// Whether the stream imports are those of `other`.
     pub(crate) fn has_streams_of(&self, other: &Self) -> bool {
         let same = |(one, other): (&Arc<StreamImport>, &Arc<StreamImport>)| {
@@ -45,6 +59,22 @@ impl Rules {
         };
         self.streams.len() == other.streams.len()
             && self.streams.iter().zip(&other.streams).all(same)
+    }
+
+    /// Whether the service imports are those of `other`.
+    pub(super) fn has_services_of(&self, other: &Self) -> bool {
+        let same =
+            |(one, other): (&Arc<ServiceImport>, &Arc<ServiceImport>)| one.number == other.number;
+        self.services.len() == other.services.len()
+            && self.services.iter().zip(&other.services).all(same)
+    }
+
+    /// What it imports, of either kind: whose, and under which names.
+    pub(super) fn imports(&self, kind: &str) -> Vec<(AccountId, &Renaming)> {
+        match kind {
+            "service" => self.services.iter().map(|it| (it.exporter, &it.renaming)).collect(),
+            _ => self.streams.iter().map(|it| (it.exporter, &it.renaming)).collect(),
+        }
     }
 
     /// The service import with this number.
@@ -74,12 +104,23 @@ pub(crate) struct ServiceImport {
     pub(crate) terms: Service,
 }
 
+impl ServiceImport {
+    /// Whether it is the same but for its number.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.exporter == other.exporter
+            && self.renaming == other.renaming
+            && self.share == other.share
+            && self.terms == other.terms
+    }
+}
+
 /// All accounts of a configuration. The default is [`GLOBAL`](super::GLOBAL) alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Accounts {
     /// By number, with gaps where an account is there no more.
     rules: Vec<Option<Arc<Rules>>>,
-    names: std::collections::HashMap<Arc<str>, AccountId>,
+    /// Shared by all versions between which no account came or went.
+    names: Arc<HashMap<Arc<str>, AccountId>>,
     /// Which one is the system account.
     system: Option<AccountId>,
 }
@@ -94,16 +135,30 @@ impl Accounts {
     pub(super) fn new(all: impl IntoIterator<Item = Rules>, system: Option<AccountId>) -> Self {
         let mut accounts = Self { rules: Vec::new(), names: Default::default(), system };
         for rules in all {
-            let at = rules.id.index();
-            if accounts.rules.len() <= at {
-                accounts.rules.resize(at + 1, None);
-            }
-            accounts.names.insert(rules.name.clone(), rules.id);
-            if let Some(place) = accounts.rules.get_mut(at) {
-                *place = Some(Arc::new(rules));
-            }
+            accounts.put(Arc::new(rules));
         }
         accounts
+    }
+
+    /// Has these rules hold for their account.
+    pub(super) fn put(&mut self, rules: Arc<Rules>) {
+        let at = rules.id.index();
+        if self.rules.len() <= at {
+            self.rules.resize(at + 1, None);
+        }
+        if !self.names.contains_key(&rules.name) {
+            Arc::make_mut(&mut self.names).insert(rules.name.clone(), rules.id);
+        }
+        if let Some(place) = self.rules.get_mut(at) {
+            *place = Some(rules);
+        }
+    }
+
+    /// An account is there no more.
+    pub(super) fn remove(&mut self, id: AccountId) {
+        if let Some(rules) = self.rules.get_mut(id.index()).and_then(Option::take) {
+            Arc::make_mut(&mut self.names).remove(&rules.name);
+        }
     }
 
     /// What holds for an account; `None` for one that is there no more.

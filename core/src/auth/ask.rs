@@ -2,7 +2,7 @@
 //!
 //! An [`Ask`] leaves the shard as an [`Output`](crate::shard::Output) and comes back through
 //! [`Shard::resolve`](crate::shard::Shard::resolve). Auth callout and plugins will be further
-//! variants of [`Question`] and [`Answer`].
+//! variants of [`Question`] and [`Answer`]. In operator mode it is accounts that are asked for.
 
 use std::sync::Arc;
 
@@ -40,10 +40,13 @@ pub enum Question {
         /// The hash, which may be malformed: then nothing fits it.
         hash: Arc<str>,
     },
+    /// The account of this public key: to be brought into force
+    /// ([`Shard::update`](crate::shard::Shard::update)) before the answer is given.
+    Account(Box<str>),
 }
 
 /// What was found out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// The password is the one.
     Fits,
@@ -51,4 +54,8 @@ pub enum Answer {
     DoesNotFit,
     /// Too many questions are waiting already, or nobody is there to answer.
     Overloaded,
+    /// The account is in force, if it is not expired.
+    Found,
+    /// There is no such account, or it is not to be used: why, for the log.
+    NotFound(Box<str>),
 }

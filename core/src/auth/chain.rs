@@ -1,9 +1,12 @@
 //! The steps, each on its own, and the run through them.
 
 use core::fmt;
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::nkey::{Nonce, signature, url_signature};
+use super::operators::Ground;
 use super::secret::{Secret, same};
 use super::users::{ConnectionType, Login, User};
 use super::{Auth, Identity, PeerCertificate, Question};
@@ -12,6 +15,8 @@ use crate::reason::CloseReason;
 /// One way of finding out who a peer is. A step whose way in is not configured has nothing to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
+    /// Users with tokens, in operator mode.
+    Jwt,
     /// Users with keys, who sign the nonce.
     Nkeys,
     /// Users with passwords, and certificates that stand for them.
@@ -24,11 +29,13 @@ pub enum Step {
 
 impl Step {
     /// nats-server's order of decision (reference security 1.5).
-    pub const DEFAULT_ORDER: [Self; 4] = [Self::Nkeys, Self::Users, Self::Token, Self::SingleUser];
+    pub const DEFAULT_ORDER: [Self; 5] =
+        [Self::Jwt, Self::Nkeys, Self::Users, Self::Token, Self::SingleUser];
 
     /// The name in configuration and log.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Jwt => "jwt",
             Self::Nkeys => "nkeys",
             Self::Users => "users",
             Self::Token => "token",
@@ -49,12 +56,15 @@ pub(crate) struct Shown<'a> {
     pub(crate) pass: &'a str,
     pub(crate) token: &'a str,
     pub(crate) nkey: &'a str,
+    pub(crate) jwt: &'a str,
     pub(crate) sig: &'a str,
     pub(crate) proxy_sig: &'a str,
     /// What it was given to sign.
     pub(crate) nonce: &'a Nonce,
     pub(crate) certificate: Option<&'a PeerCertificate>,
     pub(crate) kind: ConnectionType,
+    /// Where it comes from.
+    pub(crate) address: IpAddr,
     /// Who it has proven to be by the very same: then a secret that has not changed is not
     /// checked again.
     pub(crate) proven: Option<&'a Identity>,
@@ -87,19 +97,24 @@ pub(crate) enum Verdict {
 
 /// A verdict that waits for an answer.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Pending {
-    /// Who the peer is if the answer is good.
-    pub(crate) identity: Identity,
-    /// Who asks.
-    by: Step,
+pub(crate) enum Pending {
+    /// A secret is checked.
+    Proof {
+        /// Who the peer is if it is the right one.
+        identity: Identity,
+        /// Who asks.
+        by: Step,
+    },
+    /// The account is looked up that the peer's token names.
+    Account,
 }
 
 /// A refusal, for the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Denial {
     /// The step that refused.
     by: &'static str,
-    why: &'static str,
+    why: Cow<'static, str>,
     pub(crate) reason: CloseReason,
 }
 
@@ -110,7 +125,12 @@ impl Denial {
     pub(crate) const ACCOUNT_CHOSEN: Self = Self::new("protocol", "CONNECT names an account");
 
     const fn new(by: &'static str, why: &'static str) -> Self {
-        Self { by, why, reason: CloseReason::AuthenticationFailure }
+        Self { by, why: Cow::Borrowed(why), reason: CloseReason::AuthenticationFailure }
+    }
+
+    /// A refusal with details.
+    pub(crate) fn told(by: &'static str, why: String) -> Self {
+        Self { by, why: Cow::Owned(why), reason: CloseReason::AuthenticationFailure }
     }
 
     /// The step that refused.
@@ -120,7 +140,7 @@ impl Denial {
 
     /// Its reason.
     pub(crate) fn why(&self) -> &str {
-        self.why
+        &self.why
     }
 }
 
@@ -132,7 +152,7 @@ impl fmt::Display for Denial {
 
 impl Auth {
     /// Finds out who a peer is. Never [`Verdict::NotMine`].
-    pub(crate) fn decide(&self, shown: &Shown<'_>) -> Verdict {
+    pub(crate) fn decide(&self, shown: &Shown<'_>, ground: &Ground<'_>) -> Verdict {
         let proxied = match self.behind_proxy(shown) {
             Ok(proxied) => proxied,
             Err(denial) => return Verdict::Deny(denial),
@@ -142,6 +162,10 @@ impl Auth {
         }
         for step in &self.order {
             let verdict = match step {
+                Step::Jwt => match &self.operators {
+                    Some(operators) => operators.decide(shown, proxied, ground),
+                    None => Verdict::NotMine,
+                },
                 Step::Nkeys => self.by_nkey(shown, proxied),
                 Step::Users => self.by_user(shown, proxied),
                 Step::Token => self.by_token(shown, proxied),
@@ -278,7 +302,7 @@ fn prove(secret: &Secret, given: &str, identity: Identity, shown: &Shown<'_>, by
         Secret::Bcrypt(hash) if !same(hash, given) => {
             let password = Secret::Plain(given.into());
             let question = Question::Bcrypt { password, hash: Arc::clone(hash) };
-            Verdict::Ask(question, Pending { identity, by })
+            Verdict::Ask(question, Pending::Proof { identity, by })
         }
         Secret::Plain(_) | Secret::Bcrypt(_) => Verdict::Deny(Denial::new(by.name(), WRONG_SECRET)),
     }
@@ -290,7 +314,10 @@ pub(super) const WRONG_SECRET: &str = "the secret is wrong";
 impl Pending {
     /// What it comes to when the answer is no.
     pub(crate) fn denial(&self) -> Denial {
-        Denial::new(self.by.name(), WRONG_SECRET)
+        match self {
+            Self::Proof { by, .. } => Denial::new(by.name(), WRONG_SECRET),
+            Self::Account => Denial::new(Step::Jwt.name(), "the account is not known"),
+        }
     }
 }
 
@@ -312,13 +339,20 @@ mod tests {
             pass: "",
             token: "",
             nkey: "",
+            jwt: "",
             sig: "",
             proxy_sig: "",
             nonce: NONCE,
             certificate: None,
             kind: ConnectionType::Standard,
+            address: IpAddr::from([127, 0, 0, 1]),
             proven: None,
         }
+    }
+
+    fn decide(auth: &Auth, shown: &Shown<'_>) -> Verdict {
+        let accounts = crate::account::Accounts::default();
+        auth.decide(shown, &Ground { accounts: &accounts, now: 0, looked_up: false })
     }
 
     fn key() -> PublicKey {
@@ -391,12 +425,12 @@ mod tests {
         ];
         for (shown, expected) in rows {
             let expected = expected.map(str::to_owned).map_err(str::to_owned);
-            assert_eq!(name(auth.decide(&shown)), expected);
+            assert_eq!(name(decide(&auth, &shown)), expected);
         }
         let empty = Auth { required: true, ..Auth::default() };
         let nobody = "end of chain: nothing that any way in asks for was shown";
-        assert_eq!(name(empty.decide(&key)), Err(nobody.to_owned()));
-        assert_eq!(name(Auth::default().decide(&key)), Ok("anonymous".to_owned()));
+        assert_eq!(name(decide(&empty, &key)), Err(nobody.to_owned()));
+        assert_eq!(name(decide(&Auth::default(), &key)), Ok("anonymous".to_owned()));
     }
 
     #[test]
@@ -405,10 +439,10 @@ mod tests {
             Shown { nkey: KEY, sig: SIGNATURE, user: "a", pass: "p", token: "t", ..nothing() };
         for (first, expected) in [(Step::Nkeys, KEY), (Step::Users, "a"), (Step::Token, "token")] {
             let auth = Auth { order: vec![first, Step::SingleUser], ..auth() };
-            assert_eq!(name(auth.decide(&shown)), Ok(expected.to_owned()));
+            assert_eq!(name(decide(&auth, &shown)), Ok(expected.to_owned()));
         }
         let auth = Auth { order: vec![Step::SingleUser, Step::Nkeys], ..auth() };
-        assert_eq!(name(auth.decide(&shown)), Err("user: not the one user's name".to_owned()));
+        assert_eq!(name(decide(&auth, &shown)), Err("user: not the one user's name".to_owned()));
     }
 
     #[test]
@@ -442,10 +476,12 @@ mod tests {
         let users = Arc::new(Users::new([User::with_password("h", Secret::new(hash))]));
         let auth = Auth { required: true, users, ..Auth::default() };
         let shown = Shown { user: "h", pass: "p", ..nothing() };
-        let Verdict::Ask(_, pending) = auth.decide(&shown) else { panic!("nobody asks") };
-        let again = Shown { proven: Some(&pending.identity), ..shown };
-        assert_eq!(auth.decide(&again), Verdict::Grant(pending.identity.clone()));
+        let Verdict::Ask(_, Pending::Proof { identity, .. }) = decide(&auth, &shown) else {
+            panic!("nobody asks")
+        };
+        let again = Shown { proven: Some(&identity), ..shown };
+        assert_eq!(decide(&auth, &again), Verdict::Grant(identity.clone()));
         let itself = Shown { pass: hash, ..shown };
-        assert_eq!(name(auth.decide(&itself)), Err("users: the secret is wrong".to_owned()));
+        assert_eq!(name(decide(&auth, &itself)), Err("users: the secret is wrong".to_owned()));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Beside a message's way: a link asks once, at CONNECT, and again when a reload changes the ways
 //! in. The steps stand in nats-server's order of decision (reference security 1.5) unless the
-//! configuration says otherwise. Plugins and auth callout will be further steps; [`jwt`] has what
-//! a step for operators' users needs.
+//! configuration says otherwise. Plugins and auth callout will be further steps; [`jwt`] has
+//! what the step for operators' users needs.
 //!
 //! The steps are a pure function of what the configuration wants and what the peer shows. What
 //! takes long (bcrypt) is answered elsewhere: see [`ask`].
@@ -19,6 +19,7 @@ mod dn;
 pub mod jwt;
 pub(crate) mod link_permissions;
 mod nkey;
+pub(crate) mod operators;
 pub mod permissions;
 mod response_grants;
 mod secret;
@@ -39,10 +40,12 @@ pub use self::dn::{Attribute, AttributeType, Component, DistinguishedName, attri
 pub use self::nkey::{
     KeyError, NONCE_LEN, Nonce, PublicKey, Role, nonce, signature, signature_text, url_signature,
 };
+pub(crate) use self::operators::Ground;
+pub use self::operators::Operators;
 pub use self::permissions::{InvalidRule, Lists, Permissions, Responses, Rules, parse_entry};
 pub use self::secret::Secret;
 pub use self::signer::{Seed, SeedError, Signer};
-pub use self::users::{ConnectionType, ConnectionTypes, Login, User, UserLimits, Users};
+pub use self::users::{ConnectionType, ConnectionTypes, Login, User, UserLimits, Users, Vouched};
 
 /// The ways into one listener.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,6 +54,8 @@ pub struct Auth {
     pub required: bool,
     /// Which steps are asked, in this order.
     pub order: Vec<Step>,
+    /// Whose tokens count, in operator mode.
+    pub operators: Option<Arc<Operators>>,
     /// The users of the server, the same for all listeners.
     pub users: Arc<Users>,
     /// The one user of a server without a list.
@@ -77,6 +82,7 @@ impl Default for Auth {
         Self {
             required: false,
             order: Step::DEFAULT_ORDER.to_vec(),
+            operators: None,
             users: Arc::default(),
             single_user: None,
             token: None,
@@ -93,7 +99,7 @@ impl Default for Auth {
 impl Auth {
     /// Whether INFO gives clients something to sign.
     pub fn wants_nonce(&self) -> bool {
-        self.users.has_nkeys() || !self.trusted_proxies.is_empty()
+        self.operators.is_some() || self.users.has_nkeys() || !self.trusted_proxies.is_empty()
     }
 
     /// Whether traffic without any CONNECT is welcome.

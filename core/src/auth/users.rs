@@ -113,7 +113,22 @@ pub enum Login {
         name: Box<str>,
         /// When it was made, in seconds since the start of 1970.
         issued: i64,
+        /// What it hangs on, if it is an operator's account that vouches for him.
+        vouched: Option<Box<Vouched>>,
     },
+}
+
+/// What an update of an account may take away from its users (reference security 5.7).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vouched {
+    /// The key that signed the user's token.
+    pub issuer: Box<str>,
+    /// What the account is called beside its key; empty if it is not.
+    pub account_name: Box<str>,
+    /// He has signed nothing.
+    pub bearer: bool,
+    /// His permissions are the account's default.
+    pub by_default: bool,
 }
 
 impl User {

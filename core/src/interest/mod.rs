@@ -104,14 +104,15 @@ impl Interest {
         Self::default()
     }
 
-    /// Adds a subscription, or changes the weight of one that is there already.
+    /// Adds a subscription, or changes the weight of one that is there already; says whether it was
+    /// not.
     ///
     /// `weight` is the number of members behind a queue subscription (1 for a client's) and means
     /// nothing without a queue. A subject that SUB refuses is not stored: nothing could match it.
-    pub fn insert(&self, subject: &[u8], queue: Option<&[u8]>, id: SubId, weight: u32) {
+    pub fn insert(&self, subject: &[u8], queue: Option<&[u8]>, id: SubId, weight: u32) -> bool {
         let kind = subject::kind(subject);
         if kind == Kind::Invalid {
-            return;
+            return false;
         }
         let mut guard = self.write();
         let state = &mut *guard;
@@ -133,6 +134,7 @@ impl Interest {
         if put != Put::Same {
             self.publish(state, subject);
         }
+        put == Put::Added
     }
 
     /// Removes a subscription; says whether it was there.

@@ -418,11 +418,17 @@ impl Link {
             let user = options.credential(|all| &all.user);
             let who = match &self.identity {
                 Identity::User(user) => {
-                    let kind = match user.login {
-                        Login::Nkey { .. } | Login::Statement { .. } => "nkey",
-                        Login::Password { .. } => "user",
-                    };
-                    format!("{}/{kind}:{}", user.account, user.name())
+                    let account = &user.account;
+                    match &user.login {
+                        Login::Nkey { text, .. } => format!("{account}/nkey:{text}"),
+                        Login::Password { name, .. } => format!("{account}/user:{name}"),
+                        Login::Statement { key, vouched, .. } => {
+                            match vouched.as_deref().map_or("", |it| &it.account_name) {
+                                "" => format!("{account}/jwt:{key}"),
+                                called => format!("{account}/{called}/jwt:{key}"),
+                            }
+                        }
+                    }
                 }
                 Identity::Token(_) => "$G/token".to_owned(),
                 // Nobody asked for it, but it tells connections apart.

@@ -1,6 +1,7 @@
 //! Accounts as one shard sees them: what holds for them, what it remembers of their indexes, and
 //! which of its links are in them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shard;
@@ -82,7 +83,7 @@ impl Shard {
         let (Some(link), Some(view)) = (self.links.at_mut(slot), self.views.get_mut(id)) else {
             return false;
         };
-        if !view.account.enter(view.rules.limits.connections) {
+        if !view.account.enter(link.cid, view.rules.limits.connections) {
             return false;
         }
         view.links += 1;
@@ -97,29 +98,49 @@ impl Shard {
     pub(crate) fn leave(&mut self, slot: u32) {
         let Some(link) = self.links.at_mut(slot).filter(|link| link.member) else { return };
         link.member = false;
-        let id = link.account;
+        let (id, cid) = (link.account, link.cid);
         let fresh = link.sent - std::mem::replace(&mut link.tallied, link.sent);
         if let Some(view) = self.views.get_mut(id) {
             view.tally.sent(fresh);
-            view.account.leave();
+            view.account.leave(cid);
             view.links -= 1;
             self.views.forget(id);
             self.advise_count(id);
         }
     }
 
-    /// Other rules hold. Returns the accounts that import other streams now.
-    pub(crate) fn review(&mut self) -> Vec<AccountId> {
-        let mut changed = Vec::new();
-        for view in self.views.views.iter_mut().flatten() {
-            let new = rules(&self.settings, view.account.id);
-            let old = std::mem::replace(&mut view.rules, new);
-            if !view.rules.has_streams_of(&old) {
-                changed.push(view.account.id);
-            }
-        }
-        changed
+    /// Other rules may hold for any account. Returns what has changed.
+    pub(crate) fn review(&mut self) -> Changes {
+        let ids: Vec<AccountId> =
+            self.views.views.iter().flatten().map(|view| view.account.id).collect();
+        ids.into_iter().filter_map(|id| Some((id, self.review_one(id)?))).collect()
     }
+
+    /// Other rules may hold for an account.
+    pub(crate) fn review_one(&mut self, id: AccountId) -> Option<Change> {
+        let view = self.views.get_mut(id)?;
+        let new = rules(&self.settings, id);
+        if Arc::ptr_eq(&view.rules, &new) {
+            return None;
+        }
+        let old = std::mem::replace(&mut view.rules, new);
+        let surplus = view.rules.limits.connections.and_then(|limit| view.account.surplus(limit));
+        let other_streams = !view.rules.has_streams_of(&old);
+        Some(Change { old, surplus, other_streams })
+    }
+}
+
+/// What has changed, by account.
+pub(crate) type Changes = BTreeMap<AccountId, Change>;
+
+/// What has changed for an account.
+pub(crate) struct Change {
+    /// What held before.
+    pub(crate) old: Arc<Rules>,
+    /// This client and all younger ones have to leave, because they are too many.
+    pub(crate) surplus: Option<u64>,
+    /// It imports other streams.
+    pub(crate) other_streams: bool,
 }
 
 /// What holds for an account; for one that is there no more, nothing.

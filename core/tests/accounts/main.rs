@@ -19,7 +19,13 @@ use nervure_core::shard::{Called, Output, OwnMessage, OwnResponse, Shard, Shared
 use nervure_core::{LinkId, ShardId, Time};
 
 fn export(subject: &str, kind: ExportKind) -> Export {
-    Export { subject: subject.to_owned(), kind, accounts: Vec::new(), account_token_position: None }
+    Export {
+        subject: subject.to_owned(),
+        kind,
+        accounts: Vec::new(),
+        account_token_position: None,
+        activation: None,
+    }
 }
 
 fn service(response: ResponseKind) -> ExportKind {
@@ -29,12 +35,12 @@ fn service(response: ResponseKind) -> ExportKind {
 
 fn stream_import(account: &str, subject: &str, to: Option<&str>) -> Import {
     let kind = ImportKind::Stream { prefix: None, to: to.map(str::to_owned) };
-    Import { account: account.to_owned(), subject: subject.to_owned(), kind }
+    Import { account: account.to_owned(), subject: subject.to_owned(), kind, activation: None }
 }
 
 fn service_import(account: &str, subject: &str, to: Option<&str>) -> Import {
     let kind = ImportKind::Service { to: to.map(str::to_owned), share: false };
-    Import { account: account.to_owned(), subject: subject.to_owned(), kind }
+    Import { account: account.to_owned(), subject: subject.to_owned(), kind, activation: None }
 }
 
 fn account(name: &str, exports: Vec<Export>, imports: Vec<Import>) -> Declaration {

@@ -27,7 +27,7 @@ use std::path::Path;
 pub use digest::{canonical_json, digest};
 pub use duration::{format_duration, parse_duration};
 pub use error::{ConfigError, SyntaxError};
-pub use validate::{ValidateError, validate};
+pub use validate::{OperatorConfigError, ValidateError, validate};
 pub use value::{Map, Node, Pos, Value};
 
 use crate::options::Options;

@@ -1,6 +1,10 @@
 //! What nats-server checks when it starts or reloads, but not with `-t` (reference section 2.15).
 
+mod operators;
+
 use std::time::Duration;
+
+pub use self::operators::OperatorError as OperatorConfigError;
 
 use super::duration::format_duration;
 use crate::options::{AuthOptions, Options, WebsocketOptions};
@@ -75,6 +79,9 @@ pub enum ValidateError {
          configuration"
     )]
     NoAuthUserUnknown(String),
+    /// Operator mode that cannot be.
+    #[error(transparent)]
+    Operators(#[from] OperatorConfigError),
     /// `system_account` names an account that is not declared.
     #[error("error resolving system account: account missing")]
     SystemAccount,
@@ -102,11 +109,14 @@ pub fn validate(options: &Options) -> Result<(), ValidateError> {
     if options.server_name.as_ref().is_some_and(|name| name.contains(' ')) {
         return Err(ValidateError::ServerNameSpaces);
     }
+    operators::check(options)?;
     no_auth_user(&options.auth)?;
     if let Some(websocket) = &options.websocket {
-        validate_websocket(websocket, &options.auth)?;
+        validate_websocket(websocket, options)?;
     }
     match &options.system_account {
+        // It is looked up at the start.
+        Some(_) if options.operators.is_active() => Ok(()),
         // The global account need not be declared to be there.
         Some(name) if name != "$G" && !options.accounts.iter().any(|it| it.name == *name) => {
             Err(ValidateError::SystemAccount)
@@ -134,8 +144,9 @@ fn no_auth_user(auth: &AuthOptions) -> Result<(), ValidateError> {
 
 fn validate_websocket(
     websocket: &WebsocketOptions,
-    server: &AuthOptions,
+    options: &Options,
 ) -> Result<(), ValidateError> {
+    let server = &options.auth;
     if websocket.tls.as_ref().is_some_and(|tls| tls.certs.is_empty()) {
         return Err(ValidateError::WebsocketTls);
     }
@@ -161,7 +172,7 @@ fn validate_websocket(
         }
     }
     if let Some(cookie) = &websocket.cookies.jwt
-        && !server.fail_closed
+        && !options.operators.is_active()
     {
         return Err(ValidateError::JwtCookie(cookie.clone()));
     }

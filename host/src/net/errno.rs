@@ -4,7 +4,7 @@ use std::io;
 
 /// `No such file or directory (os error 2)` as `no such file or directory`. Errors that are not
 /// the system's keep their text.
-pub(super) fn text(error: &io::Error) -> String {
+pub(crate) fn text(error: &io::Error) -> String {
     let text = error.to_string();
     let Some((words, _number)) = text.split_once(" (os error ") else { return text };
     let mut chars = words.chars();

@@ -14,7 +14,7 @@
 pub mod conn;
 #[cfg(test)]
 mod conn_tests;
-mod errno;
+pub(crate) mod errno;
 pub mod https;
 pub mod listen;
 mod lower;

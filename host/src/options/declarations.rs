@@ -29,7 +29,7 @@ impl Options {
     /// The name of the system account (reference security 7.2).
     pub(crate) fn system_account_name(&self) -> Option<&str> {
         let default = (!self.no_system_account).then_some(SYSTEM);
-        self.system_account.as_deref().or(default)
+        self.named_system_account().or(default)
     }
 
     /// Whether clients that show nothing are let into the global account all the same: there is no
@@ -40,6 +40,7 @@ impl Options {
         let of_system =
             |account: &Option<String>| account.is_some() && account.as_deref() == system;
         system.is_some()
+            && !self.operators.is_active()
             && self.accounts.iter().all(|account| Some(&*account.name) == system)
             && auth.no_auth_user.is_none()
             && !auth.block
@@ -62,6 +63,8 @@ fn declaration(account: &declared::AccountOptions, options: &Options) -> Declara
         expires: None,
         exports: account.exports.iter().map(export).collect(),
         imports: account.imports.iter().map(import).collect(),
+        default_permissions: None,
+        claims: None,
     }
 }
 
@@ -74,6 +77,7 @@ fn export(export: &declared::ExportOptions) -> Export {
         },
         accounts: export.accounts.clone(),
         account_token_position: export.account_token_position,
+        activation: None,
     }
 }
 
@@ -107,6 +111,7 @@ fn import(import: &declared::ImportOptions) -> Import {
                 ImportKind::Service { to: to.clone(), share: *share }
             }
         },
+        activation: None,
     }
 }
 

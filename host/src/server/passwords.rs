@@ -81,7 +81,7 @@ fn work(queue: &Mutex<Receiver<Job>>, proven: Option<&Proven>) {
 }
 
 fn answer(question: &Question, proven: Option<&Proven>) -> Answer {
-    let Question::Bcrypt { password, hash } = question;
+    let Question::Bcrypt { password, hash } = question else { return Answer::DoesNotFit };
     let password = password.expose();
     if proven.is_some_and(|proven| proven.knows(password, hash)) {
         return Answer::Fits;

@@ -12,14 +12,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use nervure_core::settings::Settings;
-use tokio::sync::oneshot;
-
 use super::gate::Gate;
-use super::shard_loop::{Command, ShardHandle};
 use super::{Server, StartError, describe, monitoring, settings};
 use crate::log::OpenError;
-use crate::net::tls::TlsServer;
 use crate::options::Options;
 
 /// Why a reload was refused. Nothing has changed then. Displays nats-server's text.
@@ -85,7 +80,7 @@ impl Server {
         if let (Some(sender), Some(tls)) = (&self.monitoring_tls, monitoring) {
             sender.send_replace(tls);
         }
-        let applied = self.tell_shards(settings, pins);
+        self.in_force.replace(settings, &options, pins).await;
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));
         if let Some(log) = log {
             log.commit();
@@ -95,35 +90,7 @@ impl Server {
             changing.info = Arc::new(info);
             changing.loaded = SystemTime::now();
         });
-        for shard in applied {
-            // One that has ended has nothing to apply.
-            let _ = shard.await;
-        }
         Ok(())
-    }
-
-    /// Tells the shards; each answers when it is done. `pins` is what the certificates of open
-    /// connections must be among.
-    fn tell_shards(
-        &self,
-        settings: Settings,
-        pins: Option<Arc<TlsServer>>,
-    ) -> Vec<oneshot::Receiver<()>> {
-        let surplus = self.shared.trim_clients(settings.limits.max_connections);
-        let settings = Arc::new(settings);
-        self.shared.announce(&settings.accounts);
-        let tell = |shard: &ShardHandle| {
-            let (done, applied) = oneshot::channel();
-            let (settings, pins) = (settings.clone(), pins.clone());
-            shard.send(Command::Reconfigure { settings, pins, done });
-            applied
-        };
-        let applied = self.shards.iter().map(tell).collect();
-        if surplus > 0 {
-            self.log
-                .info(format_args!("Closed {surplus} connections to fall within max_connections"));
-        }
-        applied
     }
 }
 

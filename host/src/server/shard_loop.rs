@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use nervure_core::auth::{Answer, Ask, CallId};
+use nervure_core::account::AccountId;
+use nervure_core::auth::{Answer, Ask, CallId, Question};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
@@ -24,8 +25,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::gate::{Entry, Gate, Rejected};
+use super::in_force::LookUp;
 use super::passwords::Passwords;
-use super::system::{EventQueue, Look, Publication, Services};
+use super::system::{EventQueue, Look, OwnRequest, OwnRequests, Publication, Services};
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
@@ -61,6 +63,10 @@ pub(super) enum Command {
     Look(Look),
     /// The server itself says something.
     Publish(Publication),
+    /// The server itself asks something.
+    Request(OwnRequest),
+    /// Some accounts are not what they were, and nothing else has changed.
+    Accounts { settings: Arc<Settings>, changed: Arc<[AccountId]>, done: oneshot::Sender<()> },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -101,7 +107,7 @@ pub(super) fn spawn(
     count: usize,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-    (services, events): (&Arc<Services>, &EventQueue),
+    (services, events, look_ups): (&Arc<Services>, &EventQueue, &mpsc::UnboundedSender<LookUp>),
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
@@ -119,6 +125,7 @@ pub(super) fn spawn(
             passwords: passwords.clone(),
             services: services.clone(),
             events: events.clone(),
+            look_ups: look_ups.clone(),
             start,
             log,
         };
@@ -178,6 +185,8 @@ struct Around {
     passwords: Arc<Passwords>,
     services: Arc<Services>,
     events: EventQueue,
+    /// Who finds accounts.
+    look_ups: mpsc::UnboundedSender<LookUp>,
     start: Instant,
     log: Logger,
 }
@@ -188,6 +197,7 @@ struct Driver {
     connections: RefCell<Vec<Place>>,
     scratch: RefCell<Box<[u8]>>,
     around: Around,
+    requests: RefCell<OwnRequests>,
     deadline: RefCell<Option<Time>>,
     /// The deadline moved.
     timer: Notify,
@@ -200,6 +210,7 @@ impl Driver {
             connections: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             around,
+            requests: RefCell::default(),
             deadline: RefCell::default(),
             timer: Notify::new(),
         })
@@ -271,6 +282,12 @@ impl Driver {
                 let message = OwnMessage { account, subject, header, payload };
                 self.shard.borrow_mut().publish_own(self.now(), message);
             }
+            Command::Request(OwnRequest { publication, timeout, done }) => {
+                let Publication { account, subject, header, payload } = &publication;
+                let message = OwnMessage { account: *account, subject, header, payload };
+                let number = self.requests.borrow_mut().begin(done);
+                self.shard.borrow_mut().request(self.now(), number, message, timeout);
+            }
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
@@ -280,6 +297,10 @@ impl Driver {
                 }
                 self.shard.borrow_mut().reconfigure(self.now(), settings);
                 // Whoever asked may be gone.
+                let _ = done.send(());
+            }
+            Command::Accounts { settings, changed, done } => {
+                self.shard.borrow_mut().update(self.now(), settings, &changed);
                 let _ = done.send(());
             }
             Command::Connection { socket, peer, gate } => {
@@ -407,7 +428,9 @@ impl Driver {
                     }
                 }
                 Output::Called(called) => self.call(&called),
-                Output::Response(..) => {}
+                Output::Response(number, response) => {
+                    self.requests.borrow_mut().end(number, response);
+                }
                 Output::Advisory(advisory) => self.around.events.push(*advisory),
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
@@ -432,7 +455,15 @@ impl Driver {
             // A shard that has ended needs no answers.
             let _ = to.send(Command::Answer(call, answer));
         };
-        self.around.passwords.ask(question, deadline, Box::new(reply));
+        match question {
+            Question::Account(account) => {
+                // Without anybody to answer the link's time runs out.
+                let _ = self.around.look_ups.send(LookUp { account, reply: Box::new(reply) });
+            }
+            Question::Bcrypt { .. } => {
+                self.around.passwords.ask(question, deadline, Box::new(reply));
+            }
+        }
     }
 
     /// Has the server itself answer.

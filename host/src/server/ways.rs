@@ -14,9 +14,11 @@ pub(super) fn ways(options: &Options) -> (Auth, Option<Auth>) {
     let websocket = options.websocket.as_ref();
     let websocket_maps = websocket.is_some_and(|ws| maps(ws.tls.as_ref()));
     let users = Arc::new(users(&options.auth));
+    let operators = super::in_force::operators(options).map(Arc::new);
     let auth = |ways: &AuthOptions, maps: bool, mapped_elsewhere| Auth {
-        required: is_required(ways),
+        required: operators.is_some() || is_required(ways),
         order: order(&ways.order),
+        operators: operators.clone(),
         users: users.clone(),
         single_user: ways.single_user.then(|| ways.users.first().map(user)).flatten().map(Arc::new),
         token: ways.token.as_deref().map(Secret::new),
@@ -114,11 +116,14 @@ mod tests {
         assert_eq!(warnings(&options), Vec::<String>::new());
         options.auth.order = vec![Step::Token];
         let (auth, _) = ways(&options);
-        assert_eq!(auth.order, [Step::Token, Step::Nkeys, Step::Users, Step::SingleUser]);
+        assert_eq!(
+            auth.order,
+            [Step::Token, Step::Jwt, Step::Nkeys, Step::Users, Step::SingleUser]
+        );
         assert_eq!(
             warnings(&options),
-            ["authorization order is [token, nkeys, users, user], \
-              nats-server's is [nkeys, users, token, user]"]
+            ["authorization order is [token, jwt, nkeys, users, user], \
+              nats-server's is [jwt, nkeys, users, token, user]"]
         );
     }
 

@@ -1,7 +1,4 @@
-"""nats-py comes in with a credentials file that `nervure auth` made.
-
-Nervure has no operators yet; the server is the real one.
-"""
+"""nats-py comes in with a credentials file that `nervure auth` made."""
 
 from __future__ import annotations
 
@@ -46,9 +43,7 @@ def operator_peers(tool, tmp_path_factory):
         f'operator: "{tool.directory}/operator.jwt"\n'
         f'resolver: MEMORY\nresolver_preload: {{ {tool("pubkey", "app.nk")}: {account} }}\n'
     )
-    broker = server.Broker(
-        tmp_path_factory.mktemp("operator"), settings, executable=server.real_server()
-    ).start()
+    broker = server.Broker(tmp_path_factory.mktemp("operator"), settings).start()
     yield Peers(broker, "tcp", None)
     broker.stop()
 

@@ -1,8 +1,6 @@
 //! Operators, accounts and users whose tokens the tool makes, on a server that trusts the operator.
-//!
-//! Nervure has no operators yet; until it has, these tests look at the real server only.
 
-use harness::{Launch, Program, Scratch, Server};
+use harness::{Launch, Scratch, Server};
 
 use super::{VIOLATION, made, signature};
 
@@ -14,11 +12,7 @@ struct World {
 }
 
 impl World {
-    /// `None` where the server under test has no operators yet.
-    fn new() -> Option<Self> {
-        if Program::under_test() == Program::Nervure {
-            return None;
-        }
+    fn new() -> Self {
         let scratch = Scratch::new();
         let path = |name: &str| scratch.path().join(name).to_string_lossy().into_owned();
         let pair = |role: &str, name: &str| made(["nkey", role, "--out", &path(name)], "");
@@ -32,7 +26,7 @@ impl World {
             "operator: {operator}\nresolver: MEMORY\nresolver_preload: {{ {account_key}: {account} }}\n"
         );
         let server = Launch::new().config(config).start();
-        Some(Self { scratch, account_key, server })
+        Self { scratch, account_key, server }
     }
 
     fn path(&self, name: &str) -> String {
@@ -68,7 +62,7 @@ impl World {
 
 #[test]
 fn a_user_of_an_account_of_the_operator_gets_in() {
-    let Some(world) = World::new() else { return };
+    let world = World::new();
     let (seed, token) = world.user("account", &[]);
     assert_eq!(world.publishes(&seed, &token), Ok(()));
     // Another's seed does not fit the token, and another's account is not known.
@@ -82,7 +76,7 @@ fn a_user_of_an_account_of_the_operator_gets_in() {
 
 #[test]
 fn permissions_of_the_token_are_those_of_its_flags() {
-    let Some(world) = World::new() else { return };
+    let world = World::new();
     let denied = Err("-ERR 'Permissions Violation for Publish to \"b\"'".to_owned());
     for (flags, expected) in [
         (&["--allow-pub", "a"][..], denied.clone()),
@@ -97,7 +91,7 @@ fn permissions_of_the_token_are_those_of_its_flags() {
 
 #[test]
 fn a_signing_key_signs_for_its_account() {
-    let Some(world) = World::new() else { return };
+    let world = World::new();
     let (seed, token) = world.user("signing", &["--account", &world.account_key]);
     assert_eq!(world.publishes(&seed, &token), Ok(()));
     let (seed, token) = world.user("signing", &[]);
@@ -106,7 +100,7 @@ fn a_signing_key_signs_for_its_account() {
 
 #[test]
 fn a_bearer_needs_no_seed() {
-    let Some(world) = World::new() else { return };
+    let world = World::new();
     let (_, token) = world.user("account", &["--bearer"]);
     world.server.client(&format!("\"jwt\":\"{token}\"")).expect_open();
     let (_, token) = world.user("account", &[]);

@@ -56,6 +56,9 @@ pub enum Denial {
     /// The server has only certain accounts.
     #[error("account {0:?} is not among resolver_pinned_accounts")]
     NotPinned(String),
+    /// There is no such account.
+    #[error("account {0:?} is not known")]
+    NoAccount(String),
     /// The account is not the one that the user's claims name.
     #[error("the user is of account {named:?}, not of {given:?}")]
     OtherAccount {
@@ -145,9 +148,11 @@ pub struct Grant {
     pub permissions: Option<Arc<Permissions>>,
     /// The rules are the account's default, so that an update of the account changes them.
     pub by_default: bool,
-    /// Subscriptions of one connection; `None` is any number. The server may have a smaller one.
+    /// Subscriptions of one connection; `None` is any number. The account and the server may have
+    /// smaller ones.
     pub max_subscriptions: Option<u64>,
-    /// Octets of one payload; `None` is any number. The server may have a smaller one.
+    /// Octets of one payload; `None` is any number. The account and the server may have smaller
+    /// ones.
     pub max_payload: Option<u64>,
 }
 
@@ -279,8 +284,8 @@ fn grant(
         account: user.account().to_owned(),
         bearer: limits.bearer_token,
         proxy_required: limits.proxy_required,
-        max_subscriptions: lower(limits.subs, of_account.limits.subs),
-        max_payload: lower(limits.payload, of_account.limits.payload),
+        max_subscriptions: u64::try_from(limits.subs).ok(),
+        max_payload: u64::try_from(limits.payload).ok(),
         issuer: user.iss,
         user: user.sub,
         name: user.name,
@@ -291,9 +296,4 @@ fn grant(
         permissions,
         by_default,
     })
-}
-
-/// The lower of two limits; what is negative is none.
-fn lower(one: i64, other: i64) -> Option<u64> {
-    [one, other].into_iter().filter_map(|limit| u64::try_from(limit).ok()).min()
 }

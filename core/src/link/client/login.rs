@@ -2,11 +2,12 @@
 //! at a reload. Where the answer takes time the link waits in [`Phase::Deciding`].
 
 use crate::auth::{
-    Answer, Ask, Auth, CallId, Denial, Identity, Login, Pending, Question, Shown, User, Verdict,
+    Answer, Ask, Auth, CallId, Denial, Ground, Identity, Login, Pending, Question, Shown, Step,
+    User, Verdict,
 };
 use crate::id::LinkId;
 use crate::link::client::ops::Flow;
-use crate::link::{Link, Phase};
+use crate::link::{Link, Origin, Phase};
 use crate::notice::Event;
 use crate::reason::CloseReason;
 use crate::shard::{Output, Shard};
@@ -52,11 +53,16 @@ impl Link {
             pass: or_cookie(options.credential(|all| &all.pass), cookies.map(|c| &c.pass)),
             token: or_cookie(options.credential(|all| &all.auth_token), cookies.map(|c| &c.token)),
             nkey: options.credential(|all| &all.nkey),
+            jwt: or_cookie(options.credential(|all| &all.jwt), cookies.map(|c| &c.jwt)),
             sig: options.credential(|all| &all.sig),
             proxy_sig: options.credential(|all| &all.proxy_sig),
             nonce: &self.endpoint.nonce,
             certificate: self.endpoint.certificate.as_deref(),
             kind: self.endpoint.transport.connection_type(),
+            address: match self.endpoint.origin {
+                Origin::Behind(client) => client.ip(),
+                Origin::Peer | Origin::Untold => self.endpoint.peer.ip(),
+            },
             proven,
         }
     }
@@ -66,6 +72,10 @@ impl Link {
     /// on nats-server 2.15.1).
     pub(crate) fn user_is_gone(&self, auth: &Auth) -> bool {
         let Some(options) = self.options.as_deref() else { return false };
+        if auth.operators.is_some() {
+            // Tokens are in nobody's list.
+            return false;
+        }
         let shown = self.shown(options, None);
         match (shown.nkey, shown.user) {
             ("", "") => false,
@@ -87,13 +97,21 @@ impl Shard {
         slot: u32,
         options: &mut ConnectOptions,
         proven: Option<&Identity>,
+        looked_up: bool,
     ) -> Verdict {
         let Some(link) = self.links.at(slot) else { return Verdict::NotMine };
         let auth = link.auth(&self.settings);
         if let Some(user) = auth.stand_in(&link.shown(options, None)) {
             stand_for(options, &user);
         }
-        let verdict = auth.decide(&link.shown(options, proven));
+        let verdict = auth.decide(
+            &link.shown(options, proven),
+            &Ground {
+                accounts: &self.settings.accounts,
+                now: Ground::unix(self.settings.epoch, self.now),
+                looked_up,
+            },
+        );
         if let Verdict::Grant(Identity::User(user)) = &verdict
             && let Login::Password { name, .. } = &user.login
         {
@@ -107,14 +125,25 @@ impl Shard {
     pub(crate) fn judge(
         &mut self,
         slot: u32,
+        options: Box<ConnectOptions>,
+        moment: Moment,
+    ) -> Flow {
+        self.judge_knowing(slot, options, moment, false)
+    }
+
+    /// [`Shard::judge`], its account having been looked up or not.
+    fn judge_knowing(
+        &mut self,
+        slot: u32,
         mut options: Box<ConnectOptions>,
         moment: Moment,
+        looked_up: bool,
     ) -> Flow {
         let proven = match (moment, self.links.at(slot)) {
             (Moment::Reload, Some(link)) => Some(link.identity.clone()),
             _ => None,
         };
-        match self.decide(slot, &mut options, proven.as_ref()) {
+        match self.decide(slot, &mut options, proven.as_ref(), looked_up) {
             Verdict::Grant(identity) => self.granted(slot, options, identity, moment),
             Verdict::Deny(denial) => self.denied(slot, options, denial),
             Verdict::Ask(question, pending) => {
@@ -239,10 +268,19 @@ impl Shard {
             return;
         };
         let Waiting { pending, moment } = *waiting;
-        let _ = match answer {
-            Answer::Fits => self.granted(slot, options, pending.identity, moment),
-            Answer::DoesNotFit => self.denied(slot, options, pending.denial()),
-            Answer::Overloaded => {
+        let _ = match (answer, pending) {
+            (Answer::Fits, Pending::Proof { identity, .. }) => {
+                self.granted(slot, options, identity, moment)
+            }
+            (Answer::Found, Pending::Account) => self.judge_knowing(slot, options, moment, true),
+            (Answer::NotFound(why), _) => {
+                let denial = Denial::told(Step::Jwt.name(), format!("no account: {why}"));
+                self.denied(slot, options, denial)
+            }
+            (Answer::Fits | Answer::Found | Answer::DoesNotFit, pending) => {
+                self.denied(slot, options, pending.denial())
+            }
+            (Answer::Overloaded, _) => {
                 self.misbehaved(slot, || {
                     "Authentication is overloaded: too many passwords wait to be checked".to_owned()
                 });
@@ -277,7 +315,7 @@ impl Shard {
         let kind = link.endpoint.transport.connection_type();
         let allowed = link.auth(&self.settings).lets_silence_in(kind);
         let verdict =
-            if allowed { self.decide(slot, &mut options, None) } else { Verdict::NotMine };
+            if allowed { self.decide(slot, &mut options, None, false) } else { Verdict::NotMine };
         match verdict {
             Verdict::Grant(identity) => {
                 if let Err(refused) = self.settle_in(slot, identity, Moment::Connect) {

@@ -1,15 +1,21 @@
-//! Operators, account resolvers, proxies and OCSP (reference sections 2.2, 2.12, 2.13): checked,
-//! not acted upon yet. Operators and trusted keys close the server to everybody.
+//! Operators, account resolvers, proxies and OCSP (reference sections 2.2, 2.12, 2.13).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nervure_core::auth::PublicKey;
+use nervure_core::auth::jwt::{AccountClaims, DecodeError, OperatorClaims};
 use nkeys::KeyPairType;
 
-use super::super::duration::parse_duration;
+use super::super::duration::{format_duration, parse_duration};
 use super::super::value::Value;
 use super::authorization::is_public_key;
-use super::{Block, Decoder, Entry, Kind, now, skip};
+use super::{Block, Decoder, Entry, Kind, now};
+use crate::auth::creds;
+use crate::options::{
+    CACHE_LIMIT, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, ResolverOptions,
+    SYNC_INTERVAL,
+};
 
 /// How every JWT starts.
 const JWT_START: &str = "eyJ";
@@ -19,114 +25,219 @@ const BAD_RESOLVER: &str = "error parsing account resolver, should be MEM or  UR
                             map containing dir and type state=[FULL|CACHE])";
 
 /// Operators, as JWTs or files that hold one.
-pub(super) fn operators(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
-    for text in decoder.string_list("operators", entry.node).unwrap_or_default() {
-        if !text.starts_with(JWT_START)
-            && let Err(reason) = decoder.file(Path::new(&text))
-        {
-            decoder.error(entry.pos(), format!("error parsing operator JWT: {reason}"));
+pub(super) fn operators(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<OperatorClaims> {
+    let texts = decoder.string_list("operators", entry.node).unwrap_or_default();
+    let mut operators = Vec::new();
+    for text in texts {
+        match operator(decoder, text) {
+            Ok(claims) => operators.push(claims),
+            Err(why) => {
+                decoder.error(entry.pos(), format!("error parsing operator JWT: {why}"));
+            }
         }
     }
+    operators
+}
+
+/// An operator's claims, from his token or a file with it, decorated or bare.
+fn operator(decoder: &Decoder<'_>, text: String) -> Result<OperatorClaims, String> {
+    let text = match text.starts_with(JWT_START) {
+        true => text,
+        false => String::from_utf8_lossy(&decoder.file(Path::new(&text))?).into_owned(),
+    };
+    let token = creds::jwt(&text).unwrap_or(&text).trim();
+    OperatorClaims::decode(token).map_err(|error| match error {
+        DecodeError::Kind { .. } => "not operator claim".to_owned(),
+        error => error.to_string(),
+    })
 }
 
 /// Public keys of trusted operators.
-pub(super) fn trusted(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn trusted(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<String> {
     let bad =
         |text: &str| format!("trust key {text:?} required to be a valid public operator nkey");
     let fits = |text: &str| is_public_key(text, KeyPairType::Operator);
+    let mut keys = Vec::new();
     match entry.value() {
         Value::String(text) if !fits(text) => decoder.error(entry.pos(), bad(text)),
         Value::Array(items) => {
             for item in items {
                 match &*item.value {
-                    Value::String(text) if fits(text) => {}
+                    Value::String(text) if fits(text) => keys.push(text.clone()),
                     Value::String(text) => decoder.error(&item.pos, bad(text)),
                     _ => decoder.wrong_type(item, "string"),
                 }
             }
         }
-        _ => drop(decoder.string_list(entry.name, entry.node)),
+        _ => keys = decoder.string_list(entry.name, entry.node).unwrap_or_default(),
     }
+    keys
 }
 
+/// The map of a directory resolver while it is read.
 #[derive(Default)]
-struct Resolver {
+struct Directory {
     kind: String,
     dir: String,
+    limit: i64,
+    allow_delete: Option<bool>,
+    hard_delete: Option<bool>,
+    ttl: Option<i64>,
+    interval: Option<i64>,
+    timeout: Option<i64>,
 }
 
-const RESOLVER: &[super::Key<Resolver>] = &[
-    now(&["type"], Kind::String(|r, text| r.kind = text.to_ascii_lowercase())),
-    now(&["dir"], Kind::String(|r, text| r.dir = text)),
-    now(&["allow_delete"], Kind::Bool(skip)),
-    now(&["hard_delete"], Kind::Bool(skip)),
-    now(&["limit"], Kind::Int(skip)),
-    now(&["ttl"], Kind::Custom(interval)),
-    now(&["interval"], Kind::Custom(interval)),
-    now(&["timeout"], Kind::Custom(interval)),
+const DIRECTORY: &[super::Key<Directory>] = &[
+    now(&["type"], Kind::String(|it, text| it.kind = text.to_ascii_lowercase())),
+    now(&["dir"], Kind::String(|it, text| it.dir = text)),
+    now(&["allow_delete"], Kind::Bool(|it, on| it.allow_delete = Some(on))),
+    now(&["hard_delete"], Kind::Bool(|it, on| it.hard_delete = Some(on))),
+    now(&["limit"], Kind::Int(|it, number| it.limit = number)),
+    now(&["ttl"], Kind::Custom(|decoder, it, entry| it.ttl = interval(decoder, entry))),
+    now(&["interval"], Kind::Custom(|decoder, it, entry| it.interval = interval(decoder, entry))),
+    now(&["timeout"], Kind::Custom(|decoder, it, entry| it.timeout = interval(decoder, entry))),
 ];
 
-fn interval(decoder: &mut Decoder<'_>, _: &mut Resolver, entry: &Entry<'_>) {
+fn interval(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Option<i64> {
     match entry.value() {
-        Value::String(text) => {
-            if let Err(reason) = parse_duration(text) {
-                decoder.error(entry.pos(), reason);
-            }
-        }
+        Value::String(text) => match parse_duration(text) {
+            Ok(nanos) => return Some(nanos),
+            Err(reason) => decoder.error(entry.pos(), reason),
+        },
         _ => decoder.wrong_type(entry.node, "string"),
     }
+    None
 }
 
 /// The account resolver.
-pub(super) fn resolver(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
+pub(super) fn resolver(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Option<ResolverOptions> {
     match entry.value() {
         Value::String(text) => {
-            let upper = text.to_ascii_uppercase();
-            let url = upper.trim_start().starts_with("URL(") && upper.trim_end().ends_with(')');
-            if !upper.contains("MEM") && !url {
+            let resolver = from_text(text.trim());
+            if resolver.is_none() {
                 decoder.error(entry.pos(), BAD_RESOLVER);
             }
+            resolver
         }
         Value::Map(map) => {
-            let mut found = Resolver::default();
+            let mut found = Directory::default();
             // Other keys of this map are free.
             for (name, node) in map.iter() {
-                let known = RESOLVER
+                let known = DIRECTORY
                     .iter()
                     .find(|key| key.names.iter().any(|key| key.eq_ignore_ascii_case(name)));
                 if let Some(key) = known {
                     decoder.apply(key, &mut found, &Entry { name, node });
                 }
             }
-            match found.kind.as_str() {
-                "full" | "cache" if found.dir.is_empty() => {
-                    decoder.error(entry.pos(), "dir has no value and needs to point to a directory")
+            match found.finish() {
+                Ok(resolver) => Some(resolver),
+                Err(texts) => {
+                    texts.iter().for_each(|text| decoder.error(entry.pos(), text));
+                    None
                 }
-                "full" | "cache" | "mem" | "memory" => {}
-                _ => decoder.error(entry.pos(), BAD_RESOLVER),
             }
         }
         other => {
             let kind = other.type_name();
             decoder
                 .error(entry.pos(), format!("error parsing operator resolver, wrong type {kind}"));
+            None
         }
     }
 }
 
-/// JWTs by account.
-pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) {
-    let Value::Map(map) = entry.value() else {
-        return decoder
-            .error(entry.pos(), "preload should be a map of account_public_key:account_jwt");
+/// `MEMORY` or `URL(address)`.
+fn from_text(text: &str) -> Option<ResolverOptions> {
+    let is_url = |text: &&str| {
+        text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("url(")) && text.ends_with(')')
     };
-    for (_, node) in map.iter() {
+    if let Some(text) = Some(text).filter(is_url) {
+        let address = text[4..text.len() - 1].trim().trim_matches('"');
+        let slash = if address.ends_with('/') { "" } else { "/" };
+        return Some(ResolverOptions::Url(format!("{address}{slash}")));
+    }
+    text.to_ascii_uppercase().contains("MEM").then_some(ResolverOptions::Memory)
+}
+
+impl Directory {
+    /// What it says, or what is wrong with it (texts observed on nats-server 2.15.1).
+    fn finish(self) -> Result<ResolverOptions, Vec<String>> {
+        let is_cache = match self.kind.as_str() {
+            "mem" | "memory" => return Ok(ResolverOptions::Memory),
+            "full" => false,
+            "cache" => true,
+            _ => return Err(vec![BAD_RESOLVER.to_owned()]),
+        };
+        let mut wrong = Vec::new();
+        if self.dir.is_empty() {
+            wrong.push("dir has no value and needs to point to a directory".to_owned());
+        }
+        let foreign = [
+            ("FULL", !is_cache, "ttl", self.ttl.is_some()),
+            ("CACHE", is_cache, "sync", self.interval.is_some()),
+            ("CACHE", is_cache, "hard_delete", self.hard_delete.is_some()),
+            ("CACHE", is_cache, "allow_delete", self.allow_delete.is_some()),
+        ];
+        // One of them is told.
+        let told = foreign.iter().find(|(_, is_kind, _, is_there)| *is_kind && *is_there);
+        wrong.extend(told.map(|(kind, _, name, _)| format!("{kind} does not accept {name}")));
+        let deletion = match (self.allow_delete.unwrap_or_default(), self.hard_delete) {
+            (false, Some(true)) if !is_cache => {
+                wrong.push("hard_delete has no effect without delete".to_owned());
+                Deletion::Refused
+            }
+            (false, _) => Deletion::Refused,
+            (true, Some(true)) => Deletion::Remove,
+            (true, _) => Deletion::Rename,
+        };
+        let timeout = match self.timeout {
+            Some(nanos) if nanos <= 0 => {
+                // The misspelling is nats-server's.
+                wrong.push(format!("Fetch timeout {} is too smal", format_duration(nanos)));
+                FETCH_TIMEOUT
+            }
+            nanos => positive(nanos).unwrap_or(FETCH_TIMEOUT),
+        };
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let limit = usize::try_from(self.limit).ok().filter(|limit| *limit > 0);
+        let (kind, limit) = if is_cache {
+            // nats-server fails on a negative one when it starts.
+            (DirectoryKind::Cache { ttl: positive(self.ttl) }, limit.or(Some(CACHE_LIMIT)))
+        } else {
+            let interval = positive(self.interval).unwrap_or(SYNC_INTERVAL);
+            (DirectoryKind::Full { interval, deletion }, limit)
+        };
+        let dir = PathBuf::from(self.dir);
+        Ok(ResolverOptions::Directory(DirectoryOptions { dir, kind, limit, timeout }))
+    }
+}
+
+/// A duration that is longer than nothing.
+fn positive(nanos: Option<i64>) -> Option<Duration> {
+    let nanos = u64::try_from(nanos?).ok()?;
+    (nanos > 0).then(|| Duration::from_nanos(nanos))
+}
+
+/// JWTs by account.
+pub(super) fn preload(decoder: &mut Decoder<'_>, entry: &Entry<'_>) -> Vec<(String, String)> {
+    let mut tokens = Vec::new();
+    let Value::Map(map) = entry.value() else {
+        decoder.error(entry.pos(), "preload should be a map of account_public_key:account_jwt");
+        return tokens;
+    };
+    for (name, node) in map.iter() {
         match &*node.value {
-            Value::String(text) if text.starts_with(JWT_START) => {}
+            Value::String(text) if AccountClaims::decode(text).is_ok() => {
+                tokens.push((name.to_owned(), text.clone()));
+            }
             Value::String(_) => decoder.error(&node.pos, "invalid account JWT"),
             _ => decoder.error(&node.pos, "preload map value should be a string JWT"),
         }
     }
+    tokens
 }
 
 const PROXIES: Block<Vec<PublicKey>> = Block::new(&[now(

@@ -43,8 +43,6 @@ pub(super) struct Draft {
     websocket: Option<websocket::Draft>,
     /// Limit without which payloads are bounded by what may wait for a link.
     unlimited_payload: bool,
-    /// Operators or trusted keys: nobody gets in with anything that is checked yet.
-    trusted: bool,
     store_dir: bool,
 }
 
@@ -148,7 +146,12 @@ const KEYS: &[Key<Draft>] = &[
         &["no_system_account", "no_system", "no_sys_acc"],
         Kind::Bool(|d, on| d.options.no_system_account = on),
     ),
-    later(&["default_sentinel"], Kind::String(skip)),
+    now(
+        &["default_sentinel"],
+        Kind::String(|d, text| {
+            d.options.operators.sentinel = Some(text).filter(|text| !text.is_empty());
+        }),
+    ),
     now(
         &["mappings", "maps"],
         Kind::Custom(|decoder, d, e| d.options.mappings.extend(decoder.mappings(e.node))),
@@ -158,30 +161,39 @@ const KEYS: &[Key<Draft>] = &[
         &["proxies"],
         Kind::Custom(|decoder, d, e| d.options.trusted_proxies = resolver::proxies(decoder, e)),
     ),
-    later(
+    now(
         &["operator", "operators", "root", "roots", "root_operator", "root_operators"],
         Kind::Custom(|decoder, d, entry| {
-            d.trusted = true;
-            resolver::operators(decoder, entry);
+            d.options.operators.operators = resolver::operators(decoder, entry);
         }),
     ),
-    later(
+    now(
         &["trusted", "trusted_keys"],
         Kind::Custom(|decoder, d, entry| {
-            d.trusted = true;
-            resolver::trusted(decoder, entry);
+            d.options.operators.trusted_keys = resolver::trusted(decoder, entry);
         }),
     ),
-    later(
+    now(
         &["resolver", "account_resolver", "accounts_resolver"],
-        Kind::Custom(|decoder, _, entry| resolver::resolver(decoder, entry)),
+        Kind::Custom(|decoder, d, entry| {
+            d.options.operators.resolver = resolver::resolver(decoder, entry);
+        }),
     ),
-    later(&["resolver_tls"], Kind::Custom(|decoder, _, e| drop(decoder.quiet_tls(e)))),
-    later(&["resolver_preload"], Kind::Custom(|decoder, _, e| resolver::preload(decoder, e))),
-    later(
+    now(
+        &["resolver_tls"],
+        Kind::Custom(|decoder, d, e| d.options.operators.resolver_tls = decoder.quiet_tls(e)),
+    ),
+    now(
+        &["resolver_preload"],
+        Kind::Custom(|decoder, d, entry| {
+            d.options.operators.preload = resolver::preload(decoder, entry);
+        }),
+    ),
+    now(
         &["resolver_pinned_accounts"],
-        Kind::Custom(|decoder, _, entry| {
-            decoder.string_list("resolver_pinned_accounts", entry.node);
+        Kind::Custom(|decoder, d, entry| {
+            let pinned = decoder.string_list("resolver_pinned_accounts", entry.node);
+            d.options.operators.pinned = pinned.unwrap_or_default();
         }),
     ),
     later(&["ocsp"], Kind::Custom(|decoder, _, entry| resolver::ocsp(decoder, entry))),
@@ -494,7 +506,6 @@ impl Draft {
         }
         options.auth = self.authorization.options().unwrap_or_default();
         options.auth.block = self.authorization_block;
-        options.auth.fail_closed |= self.trusted;
         options.auth.users.extend(self.accounts.users.named);
         options.auth.nkeys.extend(self.accounts.users.nkeys);
         accounts::check_exports(decoder, &self.accounts.list);

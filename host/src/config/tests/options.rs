@@ -10,7 +10,10 @@ use nervure_core::auth::{
 
 use super::super::validate;
 use super::{Memory, loaded};
-use crate::options::{AuthOptions, HandshakeFirst, Listen, LogOptions, Options};
+use crate::options::{
+    AuthOptions, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, HandshakeFirst, Listen,
+    LogOptions, Options, ResolverOptions, SYNC_INTERVAL,
+};
 
 fn listen(host: &str, port: u16) -> Listen {
     Listen { host: host.to_owned(), port }
@@ -208,9 +211,9 @@ fn default_permissions_are_for_listed_users_without_a_block() {
 
 #[test]
 fn what_cannot_be_checked_yet_lets_nobody_in() {
-    let options = loaded("operator: eyJ0").options;
-    assert!(options.auth.fail_closed);
-    assert!(!options.not_yet.is_empty());
+    let callout = "authorization {auth_callout: {issuer: \
+                   ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a]}}";
+    assert!(auth(callout).fail_closed);
     assert!(!auth("accounts {A: {users: [{user: a}]}}").fail_closed);
 }
 
@@ -243,9 +246,9 @@ fn users_and_keys_are_taken_with_their_conditions() {
     assert!(!shown.contains("hush"), "{shown}");
     for (text, error) in [
         (
-            "authorization {order: [jwt]}",
-            "s.conf:1:15: unknown step \"jwt\" in authorization order, known are nkeys, users, \
-             token, user",
+            "authorization {order: [ldap]}",
+            "s.conf:1:15: unknown step \"ldap\" in authorization order, known are jwt, nkeys, \
+             users, token, user",
         ),
         (
             "authorization {order: [user, user]}",
@@ -336,6 +339,51 @@ fn a_websocket_without_its_own_way_in_takes_the_servers() {
 }
 
 #[test]
+fn account_resolvers() {
+    let resolver =
+        |text: &str| loaded(&format!("resolver: {text}")).options.operators.resolver.unwrap();
+    for text in ["MEMORY", "mem", "{type: MEMORY}"] {
+        assert_eq!(resolver(text), ResolverOptions::Memory, "{text}");
+    }
+    for (text, url) in [
+        ("URL(http://127.0.0.1:1/x)", "http://127.0.0.1:1/x/"),
+        ("url(\"https://h/x/\")", "https://h/x/"),
+        ("\"URL(http://h)\"", "http://h/"),
+        ("URL()", "/"),
+    ] {
+        assert_eq!(resolver(text), ResolverOptions::Url(url.to_owned()), "{text}");
+    }
+    let directory = |kind, limit, timeout| {
+        let dir = "d/e".into();
+        ResolverOptions::Directory(DirectoryOptions { dir, kind, limit, timeout })
+    };
+    let full = |interval, deletion| DirectoryKind::Full { interval, deletion };
+    let cache = |ttl| DirectoryKind::Cache { ttl };
+    let second = Duration::from_secs(1);
+    for (text, kind, limit, timeout) in [
+        ("type: full", full(SYNC_INTERVAL, Deletion::Refused), None, FETCH_TIMEOUT),
+        (
+            "type: FULL, limit: 5, interval: \"1s\", allow_delete: true, timeout: \"1s\", foo: 5",
+            full(second, Deletion::Rename),
+            Some(5),
+            second,
+        ),
+        (
+            "type: full, limit: -1, interval: \"-1s\", allow_delete: true, hard_delete: true",
+            full(SYNC_INTERVAL, Deletion::Remove),
+            None,
+            FETCH_TIMEOUT,
+        ),
+        ("type: cache", cache(None), Some(1000), FETCH_TIMEOUT),
+        ("type: cache, limit: 2, ttl: \"1s\"", cache(Some(second)), Some(2), FETCH_TIMEOUT),
+        ("type: cache, ttl: \"-1s\"", cache(None), Some(1000), FETCH_TIMEOUT),
+    ] {
+        let got = resolver(&format!("{{dir: \"d/e\", {text}}}"));
+        assert_eq!(got, directory(kind, limit, timeout), "{text}");
+    }
+}
+
+#[test]
 fn keys_of_later_versions_are_told() {
     for (text, key) in [
         ("cluster {port: 1}", "cluster"),
@@ -344,7 +392,6 @@ fn keys_of_later_versions_are_told() {
         ("mqtt {port: 1}", "mqtt"),
         ("jetstream {}", "jetstream"),
         ("jetstream: enabled", "jetstream"),
-        ("resolver: MEMORY", "resolver"),
         ("syslog: true", "syslog"),
         ("prof_port: 1", "prof_port"),
         ("ocsp: true", "ocsp"),

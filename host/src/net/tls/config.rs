@@ -257,7 +257,14 @@ fn read(path: &Path) -> Result<Vec<u8>, OpenError> {
     std::fs::read(path).map_err(|source| OpenError { path: path.to_owned(), source })
 }
 
-fn load_roots(path: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
+/// The authorities in a file (PEM), or the system's.
+///
+/// # Errors
+///
+/// When the file cannot be read, or the system has none.
+pub(crate) fn authorities(
+    path: Option<&Path>,
+) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     let pem = match path {
         Some(path) => read(path)?,
         None => SYSTEM_ROOTS
@@ -265,9 +272,12 @@ fn load_roots(path: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
             .find_map(|path| std::fs::read(path).ok())
             .ok_or(TlsConfigError::RootCa)?,
     };
+    Ok(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect())
+}
+
+fn load_roots(path: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
     let mut roots = RootCertStore::empty();
-    let certs = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-    let (added, _unusable) = roots.add_parsable_certificates(certs);
+    let (added, _unusable) = roots.add_parsable_certificates(authorities(path)?);
     if added == 0 { Err(TlsConfigError::RootCa) } else { Ok(roots) }
 }
 
@@ -285,11 +295,15 @@ fn load_pairs(
     pairs.iter().enumerate().map(load).collect()
 }
 
-fn load_pair(
+/// A certificate with those it is signed by, and its key (PEM).
+///
+/// # Errors
+///
+/// When a file cannot be read or holds something else.
+pub(crate) fn pair(
     cert: &Path,
     key: &Path,
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, PairError> {
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), PairError> {
     let (cert_pem, key_pem) = (read(cert)?, read(key)?);
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&cert_pem).filter_map(Result::ok).collect();
     if chain.is_empty() {
@@ -303,6 +317,15 @@ fn load_pair(
     let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_none| {
         if holds_pem(&key_pem) { PairError::NoKey } else { PairError::NoPemInKey }
     })?;
+    Ok((chain, key))
+}
+
+fn load_pair(
+    cert: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, PairError> {
+    let (chain, key) = pair(cert, key)?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => PairError::Mismatch,
         other => PairError::Unusable(other),

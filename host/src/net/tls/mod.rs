@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use super::lower::{self, SocketIo};
 pub use config::TlsConfigError;
+pub(crate) use config::{PairError, authorities, pair};
 pub use peer::peer_certificate;
 
 /// How long a handshake may take when nothing is configured (observed on nats-server 2.15.1).

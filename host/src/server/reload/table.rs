@@ -56,6 +56,10 @@ const TABLE: &[Row] = &[
     Fixed("NoAuthUser", |o| o.auth.no_auth_user.clone().unwrap_or_default()),
     Fixed("SystemAccount", |o| o.system_account.clone().unwrap_or_default()),
     Fixed("NoSystemAccount", |o| o.no_system_account.to_string()),
+    Fixed("TrustedKeys", |o| format!("[{}]", o.operators.trusted_keys.join(" "))),
+    FixedIn("TrustedOperators", |a, b| a.operators.operators != b.operators.operators, operators),
+    // nats-server says it for the resolver as well.
+    Line(|_, b| b.operators.resolver.is_some(), |_| "Reloaded: accounts".to_owned()),
     Line(
         |a, b| single(&a.auth).map(|user| &user.name) != single(&b.auth).map(|user| &user.name),
         |_| "Reloaded: authorization username".to_owned(),
@@ -199,6 +203,12 @@ fn map<'a, K: Display + 'a, V: Display + 'a>(
         entries.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
     entries.sort();
     format!("map[{}]", entries.join(" "))
+}
+
+/// Operators by key, and their names.
+fn operators(options: &Options) -> String {
+    let operators = options.operators.operators.iter();
+    map(operators.map(|operator| (&operator.sub, &operator.name)))
 }
 
 /// The single user.

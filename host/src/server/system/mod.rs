@@ -8,9 +8,11 @@
 //! To add a service: [`Services::add`] with its subject, its reach and its handler.
 
 mod account_requests;
+pub(super) mod claims;
 mod connz;
 mod envelope;
 mod events;
+mod requests;
 mod server_requests;
 mod statz;
 mod survey;
@@ -24,6 +26,7 @@ use tokio::sync::mpsc;
 
 pub(super) use self::envelope::Speaker;
 pub(super) use self::events::{EventQueue, queue, say_goodbye};
+pub(super) use self::requests::{OwnRequest, OwnRequests};
 pub(super) use self::survey::Look;
 use super::shard_loop::Command;
 
@@ -51,7 +54,7 @@ pub(super) struct Call<'a> {
 }
 
 /// Where an answer goes. Can be taken to other threads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reply {
     account: AccountId,
     subject: Box<[u8]>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::HashMap;
 
 use super::Denial;
-use crate::auth::jwt::account::AccountClaims;
+use crate::auth::jwt::account::{Account, AccountClaims, AccountLimits};
 use crate::auth::jwt::error::DecodeError;
 use crate::auth::jwt::operator::OperatorClaims;
 use crate::auth::jwt::scope::{Scope, SigningKey};
@@ -34,7 +34,7 @@ pub enum AccountError {
 }
 
 /// Keys that may sign accounts, and the accounts that there may be.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Trust {
     /// By public key, whether its accounts have to be strict.
     keys: HashMap<String, bool>,
@@ -101,7 +101,7 @@ impl Trust {
 }
 
 /// An account that a trusted operator has signed, and whose claims are valid.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct TrustedAccount {
     claims: AccountClaims,
     /// Its own key may not sign users.
@@ -109,9 +109,22 @@ pub struct TrustedAccount {
 }
 
 impl TrustedAccount {
+    /// A system account whose token cannot be had yet: its own key signs users, so that somebody
+    /// can come in and push the token (reference security 6.4).
+    pub fn provisional(id: &str) -> Self {
+        let nats = Account { limits: AccountLimits::unlimited(), ..Account::default() };
+        let claims = AccountClaims { sub: id.to_owned(), nats, ..AccountClaims::default() };
+        Self { claims, strict: false }
+    }
+
     /// The claims.
     pub fn claims(&self) -> &AccountClaims {
         &self.claims
+    }
+
+    /// When it ends, in unix seconds.
+    pub fn expires_at(&self) -> Option<i64> {
+        Some(self.claims.exp).filter(|exp| *exp > 0)
     }
 
     /// Whether this key may sign users, and with what scope.

@@ -141,6 +141,26 @@ pub(super) const TEXTS: Table = &[
         "resolver: {type: foo}",
         "s.conf:1:0: error parsing account resolver, should be MEM or  URL(\"url\") or a map containing dir and type state=[FULL|CACHE])",
     ),
+    ("resolver: {type: full}", "s.conf:1:0: dir has no value and needs to point to a directory"),
+    ("resolver: {type: full, dir: d, ttl: \"1h\"}", "s.conf:1:0: FULL does not accept ttl"),
+    (
+        "resolver: {type: full, dir: d, hard_delete: true}",
+        "s.conf:1:0: hard_delete has no effect without delete",
+    ),
+    ("resolver: {type: full, dir: d, timeout: \"0s\"}", "s.conf:1:0: Fetch timeout 0s is too smal"),
+    ("resolver: {type: cache, dir: d, interval: \"1m\"}", "s.conf:1:0: CACHE does not accept sync"),
+    (
+        "resolver: {type: cache, dir: d, allow_delete: true}",
+        "s.conf:1:0: CACHE does not accept allow_delete",
+    ),
+    (
+        "resolver: {type: cache, dir: d, allow_delete: false, hard_delete: false}",
+        "s.conf:1:0: CACHE does not accept hard_delete",
+    ),
+    (
+        "resolver: {type: full, dir: d, limit: \"5\"}",
+        "s.conf:1:31: interface conversion: interface {} is string, not int64",
+    ),
     (
         "resolver_preload: 5",
         "s.conf:1:0: preload should be a map of account_public_key:account_jwt",
