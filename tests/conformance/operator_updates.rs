@@ -88,7 +88,9 @@ fn s114_lower_limits_hold_for_those_who_are_there() {
     for session in sessions.split_off(2).iter_mut() {
         session.expect("-ERR 'maximum account active connections exceeded'\r\n").expect_closed();
     }
-    sessions.iter_mut().for_each(|session| drop(session.expect_open()));
+    for session in &mut sessions {
+        session.expect_open();
+    }
     sessions[0].send("SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n").expect_open();
     // nats-server closes those, too, who have just as many as they may have.
     sessions[1].send("SUB a 1\r\n").expect_open();
