@@ -1,7 +1,6 @@
 //! The steps, each on its own, and the run through them.
 
 use core::fmt;
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -114,7 +113,9 @@ pub(crate) enum Pending {
 pub(crate) struct Denial {
     /// The step that refused.
     by: &'static str,
-    why: Cow<'static, str>,
+    why: &'static str,
+    /// More about it.
+    details: Option<Box<str>>,
     pub(crate) reason: CloseReason,
 }
 
@@ -125,12 +126,12 @@ impl Denial {
     pub(crate) const ACCOUNT_CHOSEN: Self = Self::new("protocol", "CONNECT names an account");
 
     const fn new(by: &'static str, why: &'static str) -> Self {
-        Self { by, why: Cow::Borrowed(why), reason: CloseReason::AuthenticationFailure }
+        Self { by, why, details: None, reason: CloseReason::AuthenticationFailure }
     }
 
     /// A refusal with details.
-    pub(crate) fn told(by: &'static str, why: String) -> Self {
-        Self { by, why: Cow::Owned(why), reason: CloseReason::AuthenticationFailure }
+    pub(crate) fn told(by: &'static str, details: String) -> Self {
+        Self { details: Some(details.into()), ..Self::new(by, "") }
     }
 
     /// The step that refused.
@@ -146,7 +147,8 @@ impl Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.by, self.why)
+        let details = self.details.as_deref().unwrap_or_default();
+        write!(f, "{}: {}{details}", self.by, self.why)
     }
 }
 

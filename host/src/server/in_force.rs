@@ -286,6 +286,9 @@ impl InForce {
         }
         let Some(found) = self.check(id, token.to_owned())? else { return Ok(Taken::Same) };
         let (changes, missing) = self.with_exporters(id, found).await;
+        if let Some(resolver) = self.resolver() {
+            resolver.store(id, token);
+        }
         self.put(changes, &missing).await;
         Ok(Taken::InForce)
     }
