@@ -38,6 +38,7 @@ mod queues;
 mod readme;
 mod request_info;
 mod responders;
+mod sender_identity;
 mod service_imports;
 mod service_latency;
 mod service_replies;

@@ -15,12 +15,33 @@ pub struct Declaration {
     pub limits: AccountLimits,
     /// What its clients' publications change their subjects by.
     pub mappings: Option<Arc<Mappings>>,
+    /// What its clients' publications say of them.
+    pub sender_identity: SenderIdentity,
     /// When it ends, since the start of 1970.
     pub expires: Option<Duration>,
     /// What others may import.
     pub exports: Vec<Export>,
     /// What it wants of others.
     pub imports: Vec<Import>,
+}
+
+/// What a publication says of its sender, in headers that only the server writes
+/// (`Nats-Sender-Account` and so on). Nothing by default. nats-server has nothing like it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SenderIdentity {
+    /// The account it is in.
+    pub account: bool,
+    /// The user, by name or public key, that it has logged in as.
+    pub user: bool,
+    /// What it calls itself.
+    pub name: bool,
+    /// What kind of peer it is.
+    pub kind: bool,
+}
+
+impl SenderIdentity {
+    /// Everything.
+    pub const ALL: Self = Self { account: true, user: true, name: true, kind: true };
 }
 
 /// Something that other accounts may import.

@@ -25,7 +25,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use build::{AccountError, Reason};
 pub use declare::{
-    Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind, Sampling, Service,
+    Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind, Sampling,
+    SenderIdentity, Service,
 };
 pub(crate) use renaming::Renaming;
 pub use rules::{AccountLimits, Accounts, Rules};

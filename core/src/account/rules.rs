@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::{AccountId, Renaming, Service};
+use super::{AccountId, Renaming, SenderIdentity, Service};
 use crate::subject::mappings::Mappings;
 
 /// What an account may have. `None` is any number.
@@ -30,6 +30,9 @@ pub struct Rules {
     pub limits: AccountLimits,
     /// What its clients' publications change their subjects by.
     pub mappings: Option<Arc<Mappings>>,
+    /// What its clients' publications say of them. `None` is whatever they like; one that asks for
+    /// nothing has them say nothing.
+    pub sender_identity: Option<SenderIdentity>,
     /// When it ends, since the start of 1970.
     pub expires: Option<Duration>,
     pub(crate) streams: Vec<Arc<StreamImport>>,

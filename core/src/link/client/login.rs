@@ -143,6 +143,7 @@ impl Shard {
             Moment::Reload => {
                 link.phase = Phase::Open;
                 link.options = Some(options);
+                self.identify(slot);
                 Flow::Continue(())
             }
         }
@@ -284,6 +285,7 @@ impl Shard {
                 let Some(link) = self.links.at_mut(slot) else { return false };
                 link.options = Some(options);
                 link.phase = Phase::Open;
+                self.identify(slot);
                 true
             }
             Verdict::Deny(denial) => self.denied(slot, options, denial).is_continue(),
