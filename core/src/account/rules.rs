@@ -50,6 +50,14 @@ impl Rules {
             && self.streams.iter().zip(&other.streams).all(same)
     }
 
+    /// Whether there is such a service import, whatever its number.
+    pub(crate) fn imports_service(&self, import: &ServiceImport) -> bool {
+        let same = |it: &Arc<ServiceImport>| {
+            it.exporter == import.exporter && it.renaming == import.renaming
+        };
+        self.services.iter().any(same)
+    }
+
     /// The service import with this number.
     pub(crate) fn service(&self, number: u32) -> Option<&Arc<ServiceImport>> {
         let at = self.services.binary_search_by_key(&number, |import| import.number).ok()?;

@@ -103,6 +103,7 @@ impl Shard {
 
     /// Other rules hold. Returns the accounts that import other streams now.
     pub(crate) fn review(&mut self) -> Vec<AccountId> {
+        self.responses.keep_imported(&self.settings.accounts);
         let mut changed = Vec::new();
         for view in self.views.views.iter_mut().flatten() {
             let new = rules(&self.settings, view.account.id);
