@@ -20,7 +20,7 @@ mod renaming;
 mod rules;
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use build::{AccountError, Reason};
@@ -166,9 +166,10 @@ impl Registry {
             let entry = SubId::standing(Standing::Import(*number));
             interest(&known, *id, &|index| index.insert(local.as_bytes(), None, entry, 1));
         }
+        let kept: HashSet<u32> = wanted.iter().map(|(_, _, number)| *number).collect();
         let old = std::mem::replace(&mut known.services, wanted);
         for (id, local, number) in old {
-            if !known.services.iter().any(|(_, _, kept)| *kept == number) {
+            if !kept.contains(&number) {
                 let entry = SubId::standing(Standing::Import(number));
                 interest(&known, id, &|index| {
                     index.remove(local.as_bytes(), None, entry);

@@ -272,14 +272,14 @@ impl Play {
             answers: BTreeMap::new(),
             looked: BTreeMap::new(),
         };
-        for account in 0..ACCOUNTS.len() {
-            let responder = play.connect(ACCOUNTS[account], account, true);
+        for (account, name) in ACCOUNTS.iter().enumerate() {
+            let responder = play.connect(name, account, true);
             play.world.clients[responder].subscribe(QUESTION, Some("responders"), None);
             play.parties[responder].responder = true;
             play.looked.insert(responder, 0);
             while play.world.read(responder) {}
             for steady in [true, false] {
-                play.connect(ACCOUNTS[account], account, steady);
+                play.connect(name, account, steady);
             }
         }
         play
