@@ -30,6 +30,7 @@ use crate::auth::{Ask, Denial, PeerCertificate};
 use crate::counters::Counters;
 use crate::id::{LinkId, ShardId, SubId};
 use crate::interest::Matches;
+use crate::link::client::identity::Identified;
 use crate::link::{Endpoint, Link, Origin, Phase};
 use crate::notice::{Event, Notice, Way};
 use crate::outbound::{BufferPool, Outbound};
@@ -116,6 +117,8 @@ pub struct Shard {
     pub(crate) run: Run,
     /// Room for the verb and the new subject of a message that is mapped.
     pub(crate) renamed: Vec<u8>,
+    /// Room for the headers and the text of a message that says who sent it.
+    pub(crate) identified: Identified,
     /// Responses that requests to other accounts wait for.
     pub(crate) responses: Responses,
     pub(crate) rng: fastrand::Rng,
@@ -156,6 +159,7 @@ impl Shard {
             picks: Vec::new(),
             run: Run::default(),
             renamed: Vec::new(),
+            identified: Identified::default(),
             responses: Responses::default(),
             rng,
             hasher,

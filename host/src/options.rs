@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nervure_core::Limits;
+use nervure_core::account::SenderIdentity;
 use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
 use nervure_core::subject::mappings::Mapping;
 
@@ -72,6 +73,8 @@ pub struct Options {
     pub cluster_name: Option<String>,
     /// Subject mappings of the global account; the last one of a source counts.
     pub mappings: Vec<Mapping>,
+    /// What messages say of the clients that publish them, in accounts that do not say otherwise.
+    pub sender_identity: SenderIdentity,
     /// The accounts that are declared, in file order. The global one never is.
     pub accounts: Vec<AccountOptions>,
     /// The system account by name; `None` is nats-server's choice (reference security 7.2).
@@ -329,6 +332,7 @@ impl Default for Options {
             write_timeout_retry: false,
             cluster_name: None,
             mappings: Vec::new(),
+            sender_identity: SenderIdentity::default(),
             accounts: Vec::new(),
             system_account: None,
             no_system_account: false,

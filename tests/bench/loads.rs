@@ -7,7 +7,7 @@ use crate::peer::{Door, Peer, Transport};
 use crate::sample::{Metric, Sample};
 use crate::servers::{Contestant, World};
 use crate::stream::{Counter, Repeating};
-use crate::{exchange, footprint, interest, paced};
+use crate::{accounts, exchange, footprint, interest, paced};
 
 /// Deliveries of one batch at most, so that a batch to many does not fill their queues.
 const BATCH_DELIVERIES: usize = 65_536;
@@ -50,6 +50,8 @@ pub(crate) enum Work {
     Paced(u32),
     /// Idle connections, see [`footprint::idle`].
     Idle(usize),
+    /// So many accounts, see [`accounts::accounts`].
+    Accounts(usize),
     /// Starts, see [`footprint::start`].
     Start,
     /// Size of the program file.
@@ -136,6 +138,8 @@ pub(crate) const LOADS: &[Load] = &[
     beyond_limit("conns-1000", Work::Connections(1_000)),
     beyond_limit("conns-10000", Work::Connections(10_000)),
     beyond_limit("idle-10000", Work::Idle(10_000)),
+    beyond_limit("accounts-100", Work::Accounts(100)),
+    beyond_limit("accounts-10000", Work::Accounts(10_000)),
 ];
 
 /// The load whose rate on nats-server [`Work::Paced`] takes for its maximum.
@@ -165,6 +169,7 @@ impl Load {
         match self.work {
             Work::Start => return footprint::start(contestant),
             Work::Program => return footprint::program(contestant),
+            Work::Accounts(count) => return accounts::accounts(contestant, count),
             _ => {}
         }
         let world = World::of(self.transport);
@@ -182,7 +187,7 @@ impl Load {
                 paced::paced(&server, &door, times, maximum * f64::from(percent) / 100.0)
             }
             Work::Idle(connections) => footprint::idle(&server, &door, connections),
-            Work::Start | Work::Program => Ok(Sample::default()),
+            Work::Start | Work::Program | Work::Accounts(_) => Ok(Sample::default()),
         }
     }
 }
@@ -290,6 +295,7 @@ mod tests {
             "subs-100000",
             "conns-10000",
             "idle-10000",
+            "accounts-10000",
             "conns-1000",
         ];
         for load in LOADS.iter().filter(|load| !heavy.contains(&load.name)) {

@@ -9,12 +9,13 @@
 //! it, so that one can see that it is not what was measured.
 //!
 //! - [`loads`]: the table of loads, what each sends
-//! - [`flow`], [`interest`], [`exchange`], [`paced`], [`footprint`]: how they are driven and measured
+//! - [`flow`], [`interest`], [`exchange`], [`paced`], [`footprint`], [`accounts`]: how they are driven and measured
 //! - [`meter`]: the clocks of a run
 //! - [`servers`], [`forwarder`]: what is compared
 //! - [`peer`], [`websocket`], [`stream`], [`epoll`]: the generator's connections
 //! - [`report`], [`goals`], [`json`], [`chart`]: medians, tables and files
 
+mod accounts;
 mod chart;
 mod epoll;
 mod error;

@@ -73,6 +73,19 @@ pub(crate) struct Peer {
 impl Peer {
     /// A client that has said CONNECT and has read its PONG.
     pub(crate) fn connect(door: &Door) -> Result<Self> {
+        Self::say_first(door, CONNECT)
+    }
+
+    /// The same, as a user.
+    pub(crate) fn login(door: &Door, user: &str, password: &str) -> Result<Self> {
+        let connect = format!(
+            "CONNECT {{\"verbose\":false,\"pedantic\":false,\"protocol\":1,\"user\":\"{user}\",\
+             \"pass\":\"{password}\"}}\r\n"
+        );
+        Self::say_first(door, connect.as_bytes())
+    }
+
+    fn say_first(door: &Door, connect: &[u8]) -> Result<Self> {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, door.port)).doing("connect")?;
         socket.set_nodelay(true).doing("switch off Nagle")?;
         socket.set_read_timeout(Some(PATIENCE)).doing("set a timeout")?;
@@ -94,20 +107,26 @@ impl Peer {
             }
         };
         let mut peer = Self { socket, wire, transport: door.transport, waiting: Vec::new() };
-        peer.confirmed(CONNECT)?;
+        peer.confirmed(connect)?;
         peer.socket.set_nonblocking(true).doing("make a socket non-blocking")?;
         Ok(peer)
     }
 
     /// Sends operations and waits until the server has done them.
     pub(crate) fn command(&mut self, operations: &[u8]) -> Result<()> {
-        self.socket.set_nonblocking(false).doing("make a socket blocking")?;
-        self.confirmed(operations)?;
-        self.socket.set_nonblocking(true).doing("make a socket non-blocking")
+        self.ask(operations).map(|_| ())
     }
 
-    /// [`Peer::command`] on a socket that blocks. Nothing but the PONG is expected.
-    fn confirmed(&mut self, operations: &[u8]) -> Result<()> {
+    /// [`Peer::command`], and what the server said up to its PONG.
+    pub(crate) fn ask(&mut self, operations: &[u8]) -> Result<Vec<u8>> {
+        self.socket.set_nonblocking(false).doing("make a socket blocking")?;
+        let heard = self.confirmed(operations)?;
+        self.socket.set_nonblocking(true).doing("make a socket non-blocking")?;
+        Ok(heard)
+    }
+
+    /// [`Peer::ask`] on a socket that blocks.
+    fn confirmed(&mut self, operations: &[u8]) -> Result<Vec<u8>> {
         self.send(operations)?;
         self.send(b"PING\r\n")?;
         let (mut heard, mut buffer) = (Vec::new(), vec![0; 8 << 10]);
@@ -121,7 +140,7 @@ impl Peer {
                 return Err(BenchError::Unexpected(heard.escape_ascii().to_string()));
             }
         }
-        Ok(())
+        Ok(heard)
     }
 
     /// For the poller.

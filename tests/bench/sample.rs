@@ -17,6 +17,8 @@ pub(crate) enum Metric {
     P999,
     /// Resident memory in MiB at the end of the load.
     Resident,
+    /// Resident memory in MiB before the load.
+    ResidentAtStart,
     /// Subscriptions, or SUB and UNSUB pairs, a second.
     Subscribing,
     /// Resident memory that a subscription adds, in bytes.
@@ -40,6 +42,7 @@ impl Metric {
             Self::P99 => "p99_us",
             Self::P999 => "p99_9_us",
             Self::Resident => "resident_mib",
+            Self::ResidentAtStart => "resident_at_start_mib",
             Self::Subscribing => "subscribes_per_s",
             Self::PerSubscription => "bytes_per_subscription",
             Self::PerConnection => "bytes_per_connection",

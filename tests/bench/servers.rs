@@ -100,6 +100,8 @@ pub(crate) struct World {
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// A WebSocket listener.
     pub(crate) websocket: bool,
+    /// More lines of configuration.
+    pub(crate) more: String,
 }
 
 impl World {
@@ -108,6 +110,7 @@ impl World {
         Self {
             certificates: (transport == Transport::Tls).then(|| Arc::new(Certificates::new())),
             websocket: transport == Transport::WebSocket,
+            more: String::new(),
         }
     }
 
@@ -118,7 +121,8 @@ impl World {
         } else {
             ""
         };
-        format!("listen: \"127.0.0.1:-1\"\nmax_connections: 64000\n{tls}{websocket}{more}")
+        let own = &self.more;
+        format!("listen: \"127.0.0.1:-1\"\nmax_connections: 64000\n{tls}{websocket}{own}{more}")
     }
 
     fn tls_config(&self) -> Option<Arc<ClientConfig>> {

@@ -43,6 +43,7 @@ mod readme;
 mod request_info;
 mod resolvers;
 mod responders;
+mod sender_identity;
 mod service_imports;
 mod service_latency;
 mod service_replies;

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use nervure_core::account::{Accounts, Declaration, GLOBAL, SenderIdentity};
 use nervure_core::auth::{Auth, Lists, Permissions, Rules, Secret, User, Users};
 use nervure_core::interest::{Interest, MatchCache};
 use nervure_core::link::{Endpoint, Transport};
@@ -33,6 +34,9 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("receive-queue-16B", |count| receive(World::new(), &["SUB bench.0 q 1\r\n"; 4], 16, count)),
     ("receive-permitted-16B", |count| {
         receive(World::permitted(), &["SUB bench.0 1\r\n"], 16, count);
+    }),
+    ("receive-identified-16B", |count| {
+        receive(World::identified(), &["SUB bench.0 1\r\n"], 16, count);
     }),
     ("receive-request-old", receive_old_requests),
 ];
@@ -120,6 +124,8 @@ fn encode_msg(count: u64) {
 /// A shard with clients, whose sockets take everything.
 struct World {
     shard: Shard,
+    /// What every message says of its sender.
+    identity: &'static str,
     now: u64,
     written: u64,
 }
@@ -131,7 +137,18 @@ impl World {
 
     fn with(settings: Settings) -> Self {
         let shard = Shard::new(ShardId(0), Shared::new(1), Arc::new(settings), 1);
-        Self { shard, now: 0, written: 0 }
+        Self { shard, identity: "", now: 0, written: 0 }
+    }
+
+    /// Messages say who sent them.
+    fn identified() -> Self {
+        let told = SenderIdentity { account: true, kind: true, ..SenderIdentity::default() };
+        let name = GLOBAL.to_owned();
+        let global = Declaration { name, sender_identity: told, ..Declaration::default() };
+        let accounts = Accounts::build(&Shared::new(1), &[global], None).unwrap();
+        let identity = "NATS/1.0\r\nNats-Sender-Account: $G\r\nNats-Sender-Kind: Client\r\n\r\n";
+        let settings = Settings { accounts: Arc::new(accounts), ..Settings::default() };
+        Self { identity, ..Self::with(settings) }
     }
 
     /// All clients have permissions, with lists in both directions.
@@ -204,7 +221,11 @@ fn receive(mut world: World, subscribers: &[&str], size: usize, count: u64) {
     for _ in 0..count / CHUNK {
         world.receive(publisher, chunk.as_bytes());
     }
-    let delivered = format!("MSG bench.0 1 {size}\r\n").len() + size + 2;
+    let line = match world.identity.len() {
+        0 => format!("MSG bench.0 1 {size}\r\n"),
+        header => format!("HMSG bench.0 1 {header} {}\r\n{}", header + size, world.identity),
+    };
+    let delivered = line.len() + size + 2;
     let receivers = if subscribers[0].contains(" q ") { 1 } else { subscribers.len() };
     assert_eq!(world.written - before, count * (delivered * receivers) as u64);
 }

@@ -8,7 +8,7 @@ use super::renaming::RenamingError;
 use super::rules::{Accounts, Rules, ServiceImport, StreamImport};
 use super::{
     AccountId, Declaration, Export, ExportKind, GLOBAL, Import, ImportKind, Registry, Renaming,
-    cycles,
+    SenderIdentity, cycles,
 };
 use crate::shard::Shared;
 use crate::subject::{self, Kind};
@@ -140,7 +140,13 @@ impl Accounts {
         }
         let rules: Result<Vec<Rules>, AccountError> =
             all.iter().map(|declared| builder.rules(declared, &mut Err)).collect();
-        let rules = rules?;
+        let mut rules = rules?;
+        // Messages cross accounts, and what one account believes no other may forge.
+        if all.iter().any(|declared| declared.sender_identity != SenderIdentity::default()) {
+            for (rules, declared) in rules.iter_mut().zip(&all) {
+                rules.sender_identity = Some(declared.sender_identity);
+            }
+        }
         cycles::check(&rules)?;
         let system = system.map(|name| shared.accounts.named(name).id);
         Ok(Self::new(rules, system))
@@ -204,6 +210,8 @@ impl Builder<'_> {
             expires: declared.expires,
             default_permissions: declared.default_permissions.clone(),
             claims: declared.claims.clone(),
+            sender_identity: Some(declared.sender_identity)
+                .filter(|asked| *asked != SenderIdentity::default()),
             ..Rules::default()
         };
         let mut streams = HashSet::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     AccountLimits, Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind,
-    Sampling, Service,
+    Sampling, SenderIdentity, Service,
 };
 use crate::auth::Permissions;
 use crate::auth::jwt::login::TrustedAccount;
@@ -37,6 +37,7 @@ impl Declaration {
             },
             mappings: mappings(nats, cluster),
             expires: account.expires_at().map(seconds),
+            sender_identity: SenderIdentity::default(),
             exports: exports.collect(),
             imports: imports.collect(),
             default_permissions,

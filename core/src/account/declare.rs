@@ -18,6 +18,8 @@ pub struct Declaration {
     pub limits: AccountLimits,
     /// What its clients' publications change their subjects by.
     pub mappings: Option<Arc<Mappings>>,
+    /// What its clients' publications say of them.
+    pub sender_identity: SenderIdentity,
     /// When it ends, since the start of 1970.
     pub expires: Option<Duration>,
     /// What others may import.
@@ -29,6 +31,25 @@ pub struct Declaration {
     pub default_permissions: Option<Arc<Permissions>>,
     /// What its operator says of it, in operator mode.
     pub claims: Option<Arc<TrustedAccount>>,
+}
+
+/// What a publication says of its sender, in headers that only the server writes
+/// (`Nats-Sender-Account` and so on). Nothing by default. nats-server has nothing like it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SenderIdentity {
+    /// The account it is in.
+    pub account: bool,
+    /// The user, by name or public key, that it has logged in as.
+    pub user: bool,
+    /// What it calls itself.
+    pub name: bool,
+    /// What kind of peer it is.
+    pub kind: bool,
+}
+
+impl SenderIdentity {
+    /// Everything.
+    pub const ALL: Self = Self { account: true, user: true, name: true, kind: true };
 }
 
 /// Something that other accounts may import.

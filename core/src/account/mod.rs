@@ -27,7 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use build::{AccountError, Reason};
 pub use declare::{
-    Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind, Sampling, Service,
+    Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind, Sampling,
+    SenderIdentity, Service,
 };
 pub use ledger::{Change, Ledger, Update};
 pub(crate) use renaming::Renaming;

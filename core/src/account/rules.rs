@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{AccountId, Renaming, Service};
+use super::{AccountId, Renaming, SenderIdentity, Service};
 use crate::auth::Permissions;
 use crate::auth::jwt::login::TrustedAccount;
 use crate::subject::mappings::Mappings;
@@ -33,6 +33,9 @@ pub struct Rules {
     pub limits: AccountLimits,
     /// What its clients' publications change their subjects by.
     pub mappings: Option<Arc<Mappings>>,
+    /// What its clients' publications say of them. `None` is whatever they like; one that asks for
+    /// nothing has them say nothing.
+    pub sender_identity: Option<SenderIdentity>,
     /// When it ends, since the start of 1970.
     pub expires: Option<Duration>,
     /// What users may do who have no permissions of their own; `None` is everything.
@@ -75,6 +78,14 @@ impl Rules {
             "service" => self.services.iter().map(|it| (it.exporter, &it.renaming)).collect(),
             _ => self.streams.iter().map(|it| (it.exporter, &it.renaming)).collect(),
         }
+    }
+
+    /// Whether there is such a service import, whatever its number.
+    pub(crate) fn imports_service(&self, import: &ServiceImport) -> bool {
+        let same = |it: &Arc<ServiceImport>| {
+            it.exporter == import.exporter && it.renaming == import.renaming
+        };
+        self.services.iter().any(same)
     }
 
     /// The service import with this number.

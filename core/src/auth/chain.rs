@@ -141,7 +141,7 @@ impl Denial {
 
     /// Its reason.
     pub(crate) fn why(&self) -> &str {
-        &self.why
+        self.why
     }
 }
 

@@ -161,6 +161,8 @@ pub(crate) struct Flags {
     pub(crate) connected: bool,
     /// Its account has mappings.
     pub(crate) mapped: bool,
+    /// Its publications say who it is, or at least nothing that it made up.
+    pub(crate) stamped: bool,
     /// What it publishes may wait for the next: it is told nothing about each message, and nothing
     /// but its subject says what becomes of one.
     pub(crate) patient: bool,
@@ -184,6 +186,8 @@ pub(crate) struct Link {
     pub(crate) endpoint: Box<Endpoint>,
     pub(crate) options: Option<Box<ConnectOptions>>,
     pub(crate) identity: Identity,
+    /// The header block that its publications say who it is by; empty when they say nothing.
+    pub(crate) stamp: Box<[u8]>,
     /// What [`Phase::Deciding`] waits for.
     pub(crate) awaited: Option<Box<Waiting>>,
     /// Questions asked about this link so far.
@@ -244,6 +248,7 @@ impl Link {
                 async_info: false,
                 connected: false,
                 mapped: false,
+                stamped: false,
                 patient: false,
                 first_pong: false,
             },
@@ -253,6 +258,7 @@ impl Link {
             endpoint: Box::new(endpoint),
             options: None,
             identity: Identity::Anonymous,
+            stamp: Box::default(),
             awaited: None,
             calls: 0,
             permissions: None,
@@ -319,7 +325,8 @@ impl Link {
         let Flags { verbose, mapped, .. } = self.flags;
         let counted = |it: &LinkPermissions| it.rules().responses().is_some();
         let counted = self.permissions.as_deref().is_some_and(counted);
-        self.flags.patient = !(verbose || mapped || counted);
+        let told = !self.stamp.is_empty();
+        self.flags.patient = !(verbose || mapped || counted || told);
     }
 
     /// What the parser must hold against this peer.
@@ -350,7 +357,7 @@ impl Link {
     /// Takes over what holds for its account and its user. `epoch` is when time began.
     pub(crate) fn obey(&mut self, rules: &Rules, epoch: Duration) {
         self.flags.mapped = rules.mappings.is_some();
-        self.judge_patience();
+        self.identify(rules);
         let payload = [rules.limits.payload, self.identity.limits().payload];
         self.max_payload = payload.into_iter().flatten().min().unwrap_or(usize::MAX);
         let subscriptions = [rules.limits.subscriptions, self.identity.limits().subscriptions];

@@ -73,7 +73,7 @@ impl Shard {
     pub fn request(&mut self, now: Time, number: u64, message: OwnMessage<'_>, timeout: Duration) {
         self.now = now;
         let (wanted, kind) = (Wanted::Own(number), ResponseKind::Singleton);
-        let token = self.expect(message.account, wanted, kind, timeout);
+        let token = self.expect(message.account, wanted, None, kind, timeout);
         let reply = token.map(|token| self.reply_subject(message.account, token));
         if reply.is_none() || !self.send_out(message, reply.as_deref()) {
             if let Some(token) = token {

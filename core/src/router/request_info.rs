@@ -158,7 +158,7 @@ impl RequestInfo {
     /// put there itself.
     pub(super) fn write(&self, block: &[u8], out: &mut Vec<u8>) {
         let block = if block.is_empty() { EMPTY_BLOCK } else { block };
-        headers::copy_without(block, NAME, out);
+        headers::copy_without(block, &[NAME], out);
         out.extend_from_slice(NAME);
         out.extend_from_slice(b": ");
         // Writing to a vector cannot fail, and neither can these types.

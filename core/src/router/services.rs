@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use super::latency::{Measurements, is_measured};
 use super::request_info::{RequestInfo, digits};
 use super::{NOBODY, Way};
-use crate::account::{AccountId, ResponseKind, ServiceImport};
+use crate::account::{AccountId, Accounts, ResponseKind, ServiceImport};
 use crate::id::{Standing, SubId};
 use crate::interest::Awaited;
 use crate::shard::{Output, Shard};
@@ -62,9 +62,18 @@ pub(crate) struct Responses {
 pub(super) struct Waiting {
     exporter: AccountId,
     pub(super) wanted: Wanted,
+    /// What the request came through; nothing for the server's own.
+    through: Option<Through>,
     kind: ResponseKind,
     threshold: Duration,
     pub(super) until: Time,
+}
+
+/// A service import, and whose it is.
+#[derive(Clone)]
+pub(super) struct Through {
+    importer: AccountId,
+    import: Arc<ServiceImport>,
 }
 
 /// Who wants a response.
@@ -80,6 +89,15 @@ impl Responses {
     /// When to look for late ones.
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.sweep.into_iter().chain(self.measured.deadline()).min()
+    }
+
+    /// Forgets the requests whose imports are there no more: their responses have no way back.
+    pub(crate) fn keep_imported(&mut self, accounts: &Accounts) {
+        self.waiting.retain(|_, waiting| {
+            waiting.through.as_ref().is_none_or(|Through { importer, import }| {
+                accounts.rules(*importer).is_some_and(|rules| rules.imports_service(import))
+            })
+        });
     }
 
     /// Forgets what has waited for too long, and returns what of it the server itself waits for.
@@ -179,7 +197,9 @@ impl Shard {
         body.extend_from_slice(message.payload());
         let mut waiting = message.reply.filter(|reply| !reply.is_empty()).and_then(|reply| {
             let wanted = Wanted::In(way.account, reply.into());
-            self.expect(import.exporter, wanted, import.terms.response, import.terms.threshold)
+            let through = Through { importer: way.account, import: import.clone() };
+            let (kind, threshold) = (import.terms.response, import.terms.threshold);
+            self.expect(import.exporter, wanted, Some(through), kind, threshold)
         });
         let mut reply = waiting.map(|token| self.reply_subject(import.exporter, token));
         // A response that ends several measurements shows it all the way.
@@ -229,6 +249,7 @@ impl Shard {
         &mut self,
         exporter: AccountId,
         wanted: Wanted,
+        through: Option<Through>,
         kind: ResponseKind,
         threshold: Duration,
     ) -> Option<Token> {
@@ -240,7 +261,7 @@ impl Shard {
             token = random_token(&mut self.rng);
         }
         let until = self.now.after(threshold);
-        let waiting = Waiting { exporter, wanted, kind, threshold, until };
+        let waiting = Waiting { exporter, wanted, through, kind, threshold, until };
         self.responses.waiting.insert(token, waiting);
         let sweep = self.responses.sweep.get_or_insert(until);
         *sweep = until.min(*sweep);
@@ -283,6 +304,7 @@ impl Shard {
             ResponseKind::Stream => message.body.as_slice().is_empty(),
         };
         let (wanted, threshold) = (waiting.wanted.clone(), waiting.threshold);
+        let through = waiting.through.clone();
         if last {
             self.responses.waiting.remove(&token);
         }
@@ -292,7 +314,7 @@ impl Shard {
                 // A response may want one itself.
                 let again = message.reply.filter(|reply| !reply.is_empty()).and_then(|reply| {
                     let wanted = Wanted::In(way.account, reply.into());
-                    self.expect(account, wanted, ResponseKind::Singleton, threshold)
+                    self.expect(account, wanted, through, ResponseKind::Singleton, threshold)
                 });
                 let again = again.map(|token| self.reply_subject(account, token));
                 let there = Way { account, deaf: NOBODY, crossed: true, patient: false, ..way };

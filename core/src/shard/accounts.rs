@@ -111,13 +111,19 @@ impl Shard {
 
     /// Other rules may hold for any account. Returns what has changed.
     pub(crate) fn review(&mut self) -> Changes {
+        self.responses.keep_imported(&self.settings.accounts);
         let ids: Vec<AccountId> =
             self.views.views.iter().flatten().map(|view| view.account.id).collect();
-        ids.into_iter().filter_map(|id| Some((id, self.review_one(id)?))).collect()
+        ids.into_iter().filter_map(|id| Some((id, self.change_rules(id)?))).collect()
     }
 
     /// Other rules may hold for an account.
     pub(crate) fn review_one(&mut self, id: AccountId) -> Option<Change> {
+        self.responses.keep_imported(&self.settings.accounts);
+        self.change_rules(id)
+    }
+
+    fn change_rules(&mut self, id: AccountId) -> Option<Change> {
         let view = self.views.get_mut(id)?;
         let new = rules(&self.settings, id);
         if Arc::ptr_eq(&view.rules, &new) {

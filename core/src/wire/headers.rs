@@ -20,21 +20,40 @@ pub fn get<'a>(block: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// Appends a block without its headers of that name, in any letter case, and without the empty
+/// Appends a block without its headers of these names, in any letter case, and without the empty
 /// line at its end, so that more headers can follow.
-pub(crate) fn copy_without(block: &[u8], name: &[u8], out: &mut Vec<u8>) {
-    let named = |line: &[u8]| {
-        let (start, rest) = line.split_at_checked(name.len()).unwrap_or((line, b""));
-        start.eq_ignore_ascii_case(name) && rest.trim_ascii_start().first() == Some(&b':')
+///
+/// Clients do not agree on where a line ends and whether a name may have blanks around it, so
+/// that whatever one of them might take for such a header is left out: behind a single CR or LF,
+/// too, and on a line that is meant to continue another one.
+pub(crate) fn copy_without(block: &[u8], names: &[&[u8]], out: &mut Vec<u8>) {
+    let is_named = |line: &[u8]| {
+        let line = line.trim_ascii_start();
+        names.iter().any(|name| {
+            let (start, rest) = line.split_at_checked(name.len()).unwrap_or((line, b""));
+            start.eq_ignore_ascii_case(name) && rest.trim_ascii_start().first() == Some(&b':')
+        })
     };
     let mut rest = block;
     while !rest.is_empty() {
-        let end = crlf(rest).map_or(rest.len(), |at| at + 2);
-        let (line, after) = rest.split_at(end);
-        if !line.is_empty() && line != b"\r\n" && !named(line) {
+        let (line, after) = rest.split_at(line_length(rest));
+        if !matches!(line, b"\r\n" | b"\r" | b"\n") && !is_named(line) {
             out.extend_from_slice(line);
         }
         rest = after;
+    }
+    if !out.is_empty() && !out.ends_with(b"\r\n") {
+        out.pop_if(|last| matches!(last, b'\r' | b'\n'));
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// How long the first line is with its end, which may be CR, LF or both.
+fn line_length(text: &[u8]) -> usize {
+    match memchr::memchr2(b'\r', b'\n', text) {
+        Some(at) if text.get(at..at + 2) == Some(b"\r\n") => at + 2,
+        Some(at) => at + 1,
+        None => text.len(),
     }
 }
 
@@ -76,11 +95,18 @@ mod tests {
             ("NATS/1.0\r\n\r\n", "NATS/1.0\r\n"),
             ("NATS/1.0\r\nA: 1\r\nX: 2\r\nB: 3\r\n\r\n", "NATS/1.0\r\nA: 1\r\nB: 3\r\n"),
             ("NATS/1.0\r\nx:2\r\nX : 2\r\nXX: 2\r\n\r\n", "NATS/1.0\r\nXX: 2\r\n"),
-            ("NATS/1.0 503\r\nX", "NATS/1.0 503\r\nX"),
+            ("NATS/1.0\r\nyoU: 1\r\nYo: 2\r\n\r\n", "NATS/1.0\r\nYo: 2\r\n"),
+            // Where some clients see a header and others do not.
+            ("NATS/1.0\r\nA: 1\nX: 2\r\n\r\n", "NATS/1.0\r\nA: 1\r\n"),
+            ("NATS/1.0\r\nA: 1\rX: 2\rB: 3\r\n\r\n", "NATS/1.0\r\nA: 1\rB: 3\r\n"),
+            ("NATS/1.0\r\nA: 1\r\n\t X: 2\r\n\r\n", "NATS/1.0\r\nA: 1\r\n"),
+            ("NATS/1.0\nX: 2\n\nX: 3", "NATS/1.0\r\n"),
+            ("NATS/1.0\r\n\r\nX: 2\r\n\r\n", "NATS/1.0\r\n"),
+            ("NATS/1.0 503\r\nX", "NATS/1.0 503\r\nX\r\n"),
             ("", ""),
         ] {
             let mut out = Vec::new();
-            copy_without(block.as_bytes(), b"X", &mut out);
+            copy_without(block.as_bytes(), &[b"X", b"You"], &mut out);
             assert_eq!(out.escape_ascii().to_string(), left.as_bytes().escape_ascii().to_string());
         }
     }

@@ -1,6 +1,6 @@
 //! Measurements of requests whose parties are on different shards.
 
-use nervure_core::account::{Latency, Sampling};
+use nervure_core::account::{Latency, Sampling, Service};
 use serde_json::{Value, json};
 
 use super::*;

@@ -9,10 +9,10 @@ use crate::play::{ANCHORED, INBOX};
 use crate::world::{MAX_SUBSCRIPTIONS, World};
 
 /// A message by who sent it and its number there.
-type Message = (usize, usize);
+pub(crate) type Message = (usize, usize);
 
 /// Whether a subscription's subject covers a literal one: the plainest matcher there is.
-fn matches(pattern: &str, subject: &str) -> bool {
+pub(crate) fn matches(pattern: &str, subject: &str) -> bool {
     match (pattern.split_once('.'), subject.split_once('.')) {
         _ if pattern == ">" => true,
         (Some((first, pattern)), Some((token, subject))) => {
@@ -23,7 +23,7 @@ fn matches(pattern: &str, subject: &str) -> bool {
     }
 }
 
-fn message(heard: &Heard) -> Message {
+pub(crate) fn message(heard: &Heard) -> Message {
     let text = std::str::from_utf8(&heard.body).unwrap();
     let mut words = text.split(':');
     let mut number = || words.next().unwrap().parse().unwrap();

@@ -44,6 +44,7 @@ pub(crate) struct Publication {
 pub(crate) struct Heard {
     pub(crate) subject: String,
     pub(crate) sid: usize,
+    pub(crate) reply: Option<String>,
     pub(crate) header: Vec<u8>,
     pub(crate) body: Vec<u8>,
 }
@@ -62,6 +63,8 @@ pub(crate) struct Client {
     pub(crate) link: LinkId,
     /// Neither reads slowly nor vanishes.
     pub(crate) steady: bool,
+    /// Its user may not do everything.
+    pub(crate) restricted: bool,
     pub(crate) slow: bool,
     pub(crate) was_slow: bool,
     pub(crate) paused: bool,
@@ -108,6 +111,7 @@ impl Client {
             shard,
             link,
             steady,
+            restricted: false,
             slow: false,
             was_slow: false,
             paused: false,
@@ -240,13 +244,15 @@ impl Client {
             "MSG" | "HMSG" => {
                 let count = |word: &str| word.parse::<usize>().unwrap();
                 let total = count(words[words.len() - 1]);
-                let head = if words[0] == "HMSG" { count(words[words.len() - 2]) } else { 0 };
+                let sizes = if words[0] == "HMSG" { 2 } else { 1 };
+                let head = if sizes == 2 { count(words[words.len() - 2]) } else { 0 };
                 let content = bytes.get(used..used + total + 2)?;
                 assert!(content.ends_with(b"\r\n"), "{line}");
                 used += content.len();
                 self.heard.push(Heard {
                     subject: words[1].to_owned(),
                     sid: count(words[2]),
+                    reply: words[3..words.len() - sizes].first().map(|&reply| reply.to_owned()),
                     header: content[..head].to_vec(),
                     body: content[head..total].to_vec(),
                 });
@@ -255,6 +261,9 @@ impl Client {
             "PONG" => {
                 let sid = self.asked.pop_front().expect("nobody asked");
                 self.subs[sid].taken = Some(!std::mem::take(&mut self.refused));
+            }
+            "-ERR" if self.restricted && line.contains("'Permissions Violation for ") => {
+                self.refused |= line.contains("for Subscription");
             }
             "-ERR" => {
                 let fatal = ["'Stale Connection'"].iter().any(|text| line.ends_with(text));

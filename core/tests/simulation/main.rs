@@ -11,6 +11,7 @@
     reason = "a test says no by panicking"
 )]
 
+mod accounts;
 mod claims;
 mod client;
 #[path = "../counting/mod.rs"]
@@ -42,12 +43,17 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, it is {text:?}")))
 }
 
-#[test]
-fn whatever_the_clients_do() {
-    let seeds: Vec<u64> = match number("NERVURE_SEED") {
+/// What is played.
+fn seeds() -> Vec<u64> {
+    match number("NERVURE_SEED") {
         Some(seed) => vec![seed],
         None => (0..number("NERVURE_SEEDS").unwrap_or(SEEDS)).collect(),
-    };
+    }
+}
+
+#[test]
+fn whatever_the_clients_do() {
+    let seeds = seeds();
     let mut total = Seen::default();
     for &seed in &seeds {
         let replay = Replay(seed);

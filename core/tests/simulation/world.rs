@@ -137,10 +137,15 @@ impl World {
     pub(crate) fn reconfigure(&mut self, settings: Settings) {
         let settings = Arc::new(settings);
         for shard in 0..self.shards.len() {
-            let now = self.tick();
-            self.shards[shard].reconfigure(now, settings.clone());
-            self.drain(shard);
+            self.reconfigure_shard(shard, settings.clone());
         }
+    }
+
+    /// ... on one shard, while the others have the old ones.
+    pub(crate) fn reconfigure_shard(&mut self, shard: usize, settings: Arc<Settings>) {
+        let now = self.tick();
+        self.shards[shard].reconfigure(now, settings);
+        self.drain(shard);
     }
 
     /// The server reads some of what a client has sent, up to any octet; false if there is nothing

@@ -31,6 +31,7 @@ pub use validate::{OperatorConfigError, ValidateError, validate};
 pub use value::{Map, Node, Pos, Value};
 
 use crate::options::Options;
+use crate::process::memory;
 
 /// Most levels of maps and arrays, those that come by variables and includes counted.
 pub const MAX_DEPTH: u32 = 256;
@@ -40,6 +41,9 @@ pub const MAX_INCLUDES: usize = 32;
 
 /// Most bytes that variables and includes may add to a configuration, counted at every use.
 pub const MAX_EXPANSION: usize = 64 << 20;
+
+/// Bytes of a file from which on the memory that reading it took is worth handing back.
+const LARGE: usize = 256 << 10;
 
 /// Where files and variables come from.
 pub trait Source {
@@ -104,6 +108,10 @@ pub fn load_with(path: &Path, source: &dyn Source) -> Result<Loaded, ConfigError
     }
     loaded.options.config_file = Some(path.to_path_buf());
     loaded.options.config_digest = digest(&root);
+    drop(root);
+    if text.len() > LARGE {
+        memory::give_back();
+    }
     Ok(loaded)
 }
 

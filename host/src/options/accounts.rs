@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use nervure_core::account::SenderIdentity;
 use nervure_core::auth::PublicKey;
 use nervure_core::subject::mappings::Mapping;
 
@@ -24,6 +25,8 @@ pub struct AccountOptions {
     pub limits: AccountLimitOptions,
     /// Its subject mappings; the last one of a source counts.
     pub mappings: Vec<Mapping>,
+    /// What its clients' messages say of them; `None` is what the server has.
+    pub sender_identity: Option<SenderIdentity>,
     /// What others may import, in file order.
     pub exports: Vec<ExportOptions>,
     /// What it wants of others, in file order.

@@ -20,6 +20,7 @@ impl Options {
         let mut all = vec![Declaration {
             name: GLOBAL.to_owned(),
             mappings: mappings(&self.mappings, self),
+            sender_identity: self.sender_identity,
             ..Declaration::default()
         }];
         all.extend(self.accounts.iter().map(|account| declaration(account, self)));
@@ -60,6 +61,7 @@ fn declaration(account: &declared::AccountOptions, options: &Options) -> Declara
             leafnodes: limits.max_leafnodes,
         },
         mappings: mappings(&account.mappings, options),
+        sender_identity: account.sender_identity.unwrap_or(options.sender_identity),
         expires: None,
         exports: account.exports.iter().map(export).collect(),
         imports: account.imports.iter().map(import).collect(),

@@ -5,6 +5,7 @@
 
 mod files;
 mod interfaces;
+pub(crate) mod memory;
 mod send;
 mod signals;
 #[cfg(test)]

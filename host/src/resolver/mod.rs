@@ -153,6 +153,13 @@ impl Resolver {
         matches!(self, Self::Directory(_))
     }
 
+    /// A token is in force from now on. What is kept in files has been kept before.
+    pub fn remember(&self, account: &str, token: &str) {
+        if let Self::Memory(memory) = self {
+            memory.put(account, token);
+        }
+    }
+
     /// Where tokens that come are kept.
     pub fn store(&self) -> Store {
         match self {

@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use nervure_core::account::{AccountError, Accounts, Change, Declaration, Ledger, Update};
+use nervure_core::account::{
+    AccountError, Accounts, Change, Declaration, Ledger, SenderIdentity, Update,
+};
 use nervure_core::auth::jwt::login::{AccountError as ClaimsError, Trust, TrustedAccount};
 use nervure_core::auth::{Answer, Operators};
 use nervure_core::settings::Settings;
@@ -76,6 +78,7 @@ struct Vouching {
     /// The tokens that are in force.
     tokens: HashMap<String, String>,
     cluster: String,
+    sender_identity: SenderIdentity,
 }
 
 struct State {
@@ -134,6 +137,7 @@ impl InForce {
             resolver,
             tokens: HashMap::new(),
             cluster: options.cluster_name.clone().unwrap_or_default(),
+            sender_identity: options.sender_identity,
         });
         let is_active = vouching.is_some();
         let state = Mutex::new(State { settings: Arc::new(settings), vouching });
@@ -144,7 +148,10 @@ impl InForce {
                     let declared = declare(TrustedAccount::provisional(system), "");
                     let found = Found { declared, token: String::new() };
                     in_force
-                        .put(vec![(system.to_owned(), Fate::Found(found))], &BTreeSet::new())
+                        .put(
+                            vec![(system.to_owned(), Fate::Found(Box::new(found)))],
+                            &BTreeSet::new(),
+                        )
                         .await;
                 }
                 looked_up => looked_up.map_err(OperatorError::SystemAccount)?,
@@ -261,7 +268,7 @@ impl InForce {
                     }
                 }
                 Ok(token) => match self.check(&name, token) {
-                    Ok(Some(found)) => fresh.push((name, Fate::Found(found))),
+                    Ok(Some(found)) => fresh.push((name, Fate::Found(Box::new(found)))),
                     Ok(None) => {}
                     Err(why) => {
                         self.log.error(format_args!("account {name}: {why}"));
@@ -287,7 +294,7 @@ impl InForce {
         let Some(found) = self.check(id, token.to_owned())? else { return Ok(Taken::Same) };
         let (changes, missing) = self.with_exporters(id, found).await;
         if let Some(resolver) = self.resolver() {
-            resolver.store(id, token);
+            resolver.remember(id, token);
         }
         self.put(changes, &missing).await;
         Ok(Taken::InForce)
@@ -319,17 +326,18 @@ impl InForce {
 
     /// Whether a token may be that of an account; `None` when it is the one in force and good.
     fn check(&self, id: &str, token: String) -> Result<Option<Found>, AccountRefusal> {
-        let (trust, cluster) = {
+        let (trust, cluster, sender_identity) = {
             let state = self.state();
             let vouching = state.vouching.as_ref().ok_or(AccountRefusal::NoOperators)?;
             if vouching.tokens.get(id) == Some(&token) {
                 return Ok(None);
             }
-            (vouching.trust.clone(), vouching.cluster.clone())
+            (vouching.trust.clone(), vouching.cluster.clone(), vouching.sender_identity)
         };
         // Signatures take their time, and the lock is not for that.
         let account = trust.account(id, &token, unix_now())?;
-        Ok(Some(Found { declared: declare(account, &cluster), token }))
+        let declared = Declaration { sender_identity, ..declare(account, &cluster) };
+        Ok(Some(Found { declared, token }))
     }
 
     /// An account together with those that it, or one of them, imports from and that are not in
@@ -341,7 +349,7 @@ impl InForce {
     ) -> (Vec<(String, Fate)>, BTreeSet<String>) {
         let mut open = exporters(&found.declared);
         let mut missing = BTreeSet::new();
-        let mut changes = vec![(id.to_owned(), Fate::Found(found))];
+        let mut changes = vec![(id.to_owned(), Fate::Found(Box::new(found)))];
         let Some(resolver) = self.resolver() else { return (changes, missing) };
         while let Some(exporter) = open.pop() {
             let known = changes.iter().any(|(id, _)| *id == exporter)
@@ -357,7 +365,7 @@ impl InForce {
             match found {
                 Ok(Some(found)) => {
                     open.extend(exporters(&found.declared));
-                    changes.push((exporter, Fate::Found(found)));
+                    changes.push((exporter, Fate::Found(Box::new(found))));
                 }
                 Ok(None) => {}
                 Err(why) => {
@@ -437,7 +445,7 @@ impl InForce {
 /// What becomes of an account.
 enum Fate {
     /// This is in force from now on.
-    Found(Found),
+    Found(Box<Found>),
     /// It is there no more.
     Gone,
     /// It has ended, as if its time were over.
@@ -468,7 +476,8 @@ async fn wait(obeyed: Obeyed) {
 impl Vouching {
     fn apply(&mut self, shared: &Shared, changes: Vec<(String, Fate)>) -> Update {
         let changes = changes.into_iter().map(|(id, fate)| match fate {
-            Fate::Found(Found { declared, token }) => {
+            Fate::Found(found) => {
+                let Found { declared, token } = *found;
                 self.tokens.insert(id, token);
                 Change::Put(declared)
             }

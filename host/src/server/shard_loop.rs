@@ -32,6 +32,7 @@ use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
 use crate::net::{Conn, Incoming};
+use crate::process::memory;
 
 /// Bytes read from a socket at once, into the one buffer that all of a shard's links share.
 const SCRATCH: usize = 64 << 10;
@@ -254,12 +255,7 @@ impl Driver {
         while connections.pop_if(|last| last.is_none()).is_some() {}
         connections.shrink_to_fit();
         drop(connections);
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        #[expect(unsafe_code, reason = "glibc kept over 8 MiB after 10,000 clients had left")]
-        // SAFETY: malloc_trim takes no pointers and may be called at any time from any thread.
-        unsafe {
-            libc::malloc_trim(0);
-        }
+        memory::give_back();
         links
     }
 

@@ -66,7 +66,6 @@ impl Shard {
         link.flags.headers = headers;
         link.flags.no_responders = options.no_responders;
         link.flags.async_info = options.protocol >= 1;
-        link.judge_patience();
         if !link.flags.connected {
             link.flags.connected = true;
             let interval = ping_interval(&self.settings, link.endpoint.transport);
@@ -74,6 +73,7 @@ impl Shard {
         }
         let verbose = link.flags.verbose;
         link.options = Some(options);
+        self.identify(slot);
         self.advise_connected(slot);
         self.schedule(slot);
         if verbose {

@@ -172,6 +172,7 @@ impl Shard {
             Moment::Reload => {
                 link.phase = Phase::Open;
                 link.options = Some(options);
+                self.identify(slot);
                 self.advise_connected(slot);
                 Flow::Continue(())
             }
@@ -324,6 +325,7 @@ impl Shard {
                 let Some(link) = self.links.at_mut(slot) else { return false };
                 link.options = Some(options);
                 link.phase = Phase::Open;
+                self.identify(slot);
                 self.advise_connected(slot);
                 true
             }

@@ -104,12 +104,23 @@ impl Shard {
         if sender.flags.pedantic && !subject::is_valid_literal(publish.subject) {
             self.send_error(slot, "Invalid Publish Subject");
         }
-        if sender.flags.mapped {
+        if sender.flags.stamped {
+            self.publish_stamped(sender, publish);
+        } else if sender.flags.mapped {
             self.publish_mapped(sender, publish);
         } else {
             self.publish_permitted(sender, publish);
         }
         Flow::Continue(())
+    }
+
+    /// What becomes of a publication that says of its sender what it shall.
+    pub(super) fn publish_identified(&mut self, sender: Sender, publish: &Publish<'_>) {
+        if sender.flags.mapped {
+            self.publish_mapped(sender, publish);
+        } else {
+            self.publish_permitted(sender, publish);
+        }
     }
 
     /// [`Self::publish_permitted`] on the subject that the mappings make of the message's.

@@ -69,6 +69,12 @@ const ACCOUNT: Block<Accounts> = Block::new(&[
         }),
     ),
     now(
+        &["sender_identity"],
+        Kind::Custom(|decoder, a, entry| {
+            a.current.options.sender_identity = Some(decoder.sender_identity(entry));
+        }),
+    ),
+    now(
         &["limits"],
         Kind::Custom(|decoder, a, entry| match entry.value() {
             Value::Map(map) => decoder.walk(&LIMITS, &mut a.current.options.limits, map),

@@ -16,6 +16,7 @@ mod mqtt;
 mod permissions;
 mod resolver;
 mod scalar;
+mod sender_identity;
 mod tls;
 mod top;
 mod websocket;

@@ -156,6 +156,10 @@ const KEYS: &[Key<Draft>] = &[
         &["mappings", "maps"],
         Kind::Custom(|decoder, d, e| d.options.mappings.extend(decoder.mappings(e.node))),
     ),
+    now(
+        &["sender_identity"],
+        Kind::Custom(|decoder, d, e| d.options.sender_identity = decoder.sender_identity(e)),
+    ),
     later(&["default_js_domain"], Kind::Custom(|d, _, e| resolver::default_domains(d, e))),
     now(
         &["proxies"],

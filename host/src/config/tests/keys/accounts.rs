@@ -24,6 +24,14 @@ pub(super) const TEXTS: Table = &[
         "authorization: {token: y}\naccounts: {B: {users: [{user: a}]}}",
         "s.conf:2:16: Can not have a token and accounts",
     ),
+    (
+        "accounts: {A: {sender_identity: {users: on}}}",
+        "s.conf:1:33: Unknown field \"users\" for sender_identity",
+    ),
+    (
+        "sender_identity: [account]",
+        "s.conf:1:0: Expected sender_identity to be a boolean, or a map of account, user, name and kind, got [...]",
+    ),
     ("accounts: {A: {nkey: x}}", "s.conf:1:15: Not a valid public nkey for an account: \"x\""),
     ("accounts: {A: {imports: 5}}", "s.conf:1:15: Imports should be an array, got int64"),
     (
