@@ -1,12 +1,14 @@
 //! Questions that take longer than a shard may wait, and their answers.
 //!
 //! An [`Ask`] leaves the shard as an [`Output`](crate::shard::Output) and comes back through
-//! [`Shard::resolve`](crate::shard::Shard::resolve). Auth callout and plugins will be further
-//! variants of [`Question`] and [`Answer`].
+//! [`Shard::resolve`](crate::shard::Shard::resolve). Plugins will be further variants of
+//! [`Question`] and [`Answer`].
 
 use std::sync::Arc;
 
+use super::callout::Delegated;
 use super::secret::Secret;
+use super::users::User;
 use crate::id::LinkId;
 use crate::time::Time;
 
@@ -40,15 +42,21 @@ pub enum Question {
         /// The hash, which may be malformed: then nothing fits it.
         hash: Arc<str>,
     },
+    /// Who somebody is, by the word of an auth callout service.
+    Callout(Box<Delegated>),
 }
 
 /// What was found out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// The password is the one.
     Fits,
     /// It is not.
     DoesNotFit,
+    /// It is this one.
+    Admit(Arc<User>),
+    /// Nobody who may come in; and why, for the log.
+    Refuse(String),
     /// Too many questions are waiting already, or nobody is there to answer.
     Overloaded,
 }

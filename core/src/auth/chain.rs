@@ -1,8 +1,10 @@
 //! The steps, each on its own, and the run through them.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::callout::Delegation;
 use super::nkey::{Nonce, signature, url_signature};
 use super::secret::{Secret, same};
 use super::users::{ConnectionType, Login, User};
@@ -20,11 +22,14 @@ pub enum Step {
     Token,
     /// The one user of a server without a list.
     SingleUser,
+    /// A service, whose word counts instead of that of the steps before it.
+    Callout,
 }
 
 impl Step {
     /// nats-server's order of decision (reference security 1.5).
-    pub const DEFAULT_ORDER: [Self; 4] = [Self::Nkeys, Self::Users, Self::Token, Self::SingleUser];
+    pub const DEFAULT_ORDER: [Self; 5] =
+        [Self::Nkeys, Self::Users, Self::Token, Self::SingleUser, Self::Callout];
 
     /// The name in configuration and log.
     pub const fn name(self) -> &'static str {
@@ -33,6 +38,7 @@ impl Step {
             Self::Users => "users",
             Self::Token => "token",
             Self::SingleUser => "user",
+            Self::Callout => "callout",
         }
     }
 
@@ -60,7 +66,12 @@ pub(crate) struct Shown<'a> {
     pub(crate) proven: Option<&'a Identity>,
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// The key or name that it gives; empty if it gives none.
+    fn id(&self) -> &'a str {
+        if self.nkey.is_empty() { self.user } else { self.nkey }
+    }
+
     /// Whether the peer shows nothing that it could have an identity by.
     fn is_nothing(&self) -> bool {
         [self.user, self.pass, self.token, self.nkey].iter().all(|it| it.is_empty())
@@ -81,6 +92,8 @@ pub(crate) enum Verdict {
     Deny(Denial),
     /// It takes an answer from elsewhere.
     Ask(Question, Pending),
+    /// A service has to say it.
+    Delegate(Delegation),
     /// The peer shows nothing that is for this step.
     NotMine,
 }
@@ -92,14 +105,16 @@ pub(crate) struct Pending {
     pub(crate) identity: Identity,
     /// Who asks.
     by: Step,
+    /// If it is not, a service has to say who the peer is.
+    pub(crate) otherwise: Option<Delegation>,
 }
 
 /// A refusal, for the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Denial {
     /// The step that refused.
     by: &'static str,
-    why: &'static str,
+    why: Cow<'static, str>,
     pub(crate) reason: CloseReason,
 }
 
@@ -110,7 +125,12 @@ impl Denial {
     pub(crate) const ACCOUNT_CHOSEN: Self = Self::new("protocol", "CONNECT names an account");
 
     const fn new(by: &'static str, why: &'static str) -> Self {
-        Self { by, why, reason: CloseReason::AuthenticationFailure }
+        Self { by, why: Cow::Borrowed(why), reason: CloseReason::AuthenticationFailure }
+    }
+
+    /// A service did not let somebody in.
+    pub(crate) fn by_service(why: String) -> Self {
+        Self { why: Cow::Owned(why), ..Self::new(Step::Callout.name(), "") }
     }
 }
 
@@ -127,6 +147,26 @@ impl Auth {
             Ok(proxied) => proxied,
             Err(denial) => return Verdict::Deny(denial),
         };
+        let Some(callout) = &self.callout else { return self.by_steps(shown, proxied) };
+        let certain = callout.allowed_accounts.is_empty() && !self.map_certificates;
+        if certain && !callout.bypasses(shown.id()) {
+            return Verdict::Delegate(Delegation { proxied, mapped: None });
+        }
+        let mut verdict = self.by_steps(shown, proxied);
+        if callout.takes_over(&verdict, shown.id()) {
+            return Verdict::Delegate(Delegation::new(&verdict, proxied));
+        }
+        if let Verdict::Ask(_, pending) = &mut verdict
+            && !callout.bypasses(pending.identity.name())
+        {
+            // With a wrong password he is nobody, and those are delegated.
+            pending.otherwise = Some(Delegation { proxied, mapped: None });
+        }
+        verdict
+    }
+
+    /// What all steps but the last, the callout, come to.
+    fn by_steps(&self, shown: &Shown<'_>, proxied: bool) -> Verdict {
         if !self.required {
             return Verdict::Grant(Identity::Anonymous);
         }
@@ -136,6 +176,7 @@ impl Auth {
                 Step::Users => self.by_user(shown, proxied),
                 Step::Token => self.by_token(shown, proxied),
                 Step::SingleUser => self.by_single_user(shown, proxied),
+                Step::Callout => Verdict::NotMine,
             };
             if verdict != Verdict::NotMine {
                 return verdict;
@@ -268,7 +309,7 @@ fn prove(secret: &Secret, given: &str, identity: Identity, shown: &Shown<'_>, by
         Secret::Bcrypt(hash) if !same(hash, given) => {
             let password = Secret::Plain(given.into());
             let question = Question::Bcrypt { password, hash: Arc::clone(hash) };
-            Verdict::Ask(question, Pending { identity, by })
+            Verdict::Ask(question, Pending { identity, by, otherwise: None })
         }
         Secret::Plain(_) | Secret::Bcrypt(_) => Verdict::Deny(Denial::new(by.name(), WRONG_SECRET)),
     }
