@@ -4,6 +4,7 @@
 //! Nothing here knows how it was spelled.
 
 mod accounts;
+mod callout;
 mod declarations;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use std::time::Duration;
 use nervure_core::Limits;
 use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
 use nervure_core::subject::mappings::Mapping;
+
+pub use callout::{CalloutCacheOptions, CalloutOptions};
 
 pub use accounts::{
     AccountLimitOptions, AccountOptions, ExportKind, ExportOptions, ImportKind, ImportOptions,
@@ -124,7 +127,9 @@ pub struct AuthOptions {
     pub proxy_required: bool,
     /// The steps of authentication that come first, in this order. Empty is nats-server's order.
     pub order: Vec<Step>,
-    /// Authentication is configured in a way this version cannot check (operators, callout): it is
+    /// A service decides about most clients.
+    pub callout: Option<CalloutOptions>,
+    /// Authentication is configured in a way this version cannot check (operators): it is
     /// required all the same, so that nobody slips in.
     pub fail_closed: bool,
 }

@@ -5,7 +5,9 @@
 //! to say is flushed from whatever task is running. A task that finds its socket full waits for
 //! room on its own.
 
+mod callout;
 mod gate;
+mod keys;
 mod monitoring;
 mod passwords;
 mod placement;
@@ -13,6 +15,7 @@ mod reload;
 mod shard_loop;
 mod status;
 mod ways;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +29,9 @@ use nervure_core::wire::ServerInfo;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use self::callout::{Around, AuthService, Stats};
 use self::gate::Gate;
+use self::keys::Keys;
 use self::monitoring::Monitoring;
 pub use self::monitoring::MonitoringError;
 use self::placement::Placement;
@@ -102,6 +107,7 @@ pub struct Server {
     monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
     status: Arc<Status>,
+    keys: Arc<Keys>,
 }
 
 impl Server {
@@ -211,7 +217,8 @@ impl Builder {
         if let (Some(options), Some(address)) = (&mut options.websocket, websocket_address) {
             options.listen.port = address.port();
         }
-        let info = describe(&identity(&options), &options, address.port());
+        let keys = Arc::new(Keys::generate()?);
+        let info = describe(&identity(&options, &keys), &options, address.port());
         let (tcp_gate, gate) = watch::channel(Arc::new(Gate::tcp(&options, &info, &log)?));
         let websocket_gates = match &options.websocket {
             Some(ws) => Some(watch::channel(Arc::new(Gate::websocket(&options, ws, &info, &log)?))),
@@ -226,7 +233,16 @@ impl Builder {
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let settings = Arc::new(settings(&shared, &options, epoch)?);
         shared.announce(&settings.accounts);
-        let shards = shard_loop::spawn(count, &shared, &settings, start, &log)?;
+        let callout_stats = Arc::<Stats>::default();
+        let around = Around {
+            info: &info,
+            settings: &settings,
+            keys: &keys,
+            stats: &callout_stats,
+            log: &log,
+        };
+        let service = AuthService::new(&options, &around, None).map(Arc::new);
+        let shards = shard_loop::spawn(count, &shared, &settings, service.as_ref(), start, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
         let runtimes = shards.iter().map(ShardHandle::runtime);
         let placement = Placement::new(shared.clone(), runtimes, Instant::now());
@@ -245,11 +261,13 @@ impl Builder {
             monitoring_port: http_address.map_or(0, |address| address.port()),
             shards: count,
             started: (now, SystemTime::now()),
+            callout_stats,
             changing: Mutex::new(Changing {
                 options: options.clone(),
                 info: Arc::new(info),
                 loaded: SystemTime::now(),
                 leaving: false,
+                callout_cache: service.and_then(|service| service.cache()),
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
@@ -272,6 +290,7 @@ impl Builder {
             monitoring_tls,
             monitor,
             status,
+            keys,
         })
     }
 }
@@ -338,14 +357,14 @@ fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Setti
 }
 
 /// What stays the same while the server runs.
-fn identity(options: &Options) -> ServerInfo {
-    let id = nkeys::KeyPair::new_server().public_key();
+fn identity(options: &Options, keys: &Keys) -> ServerInfo {
+    let id = keys.signer.public().to_string();
     ServerInfo {
         server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
         server_id: id,
         version: NATS_VERSION.to_owned(),
         go: format!("nervure {}", env!("CARGO_PKG_VERSION")),
-        xkey: nkeys::XKey::new().public_key(),
+        xkey: keys.curve.public_key(),
         ..ServerInfo::default()
     }
 }

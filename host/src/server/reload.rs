@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use nervure_core::settings::Settings;
+use nervure_core::wire::ServerInfo;
 use tokio::sync::oneshot;
 
+use super::callout::{Around, AuthService};
 use super::gate::Gate;
 use super::shard_loop::{Command, ShardHandle};
 use super::{Server, StartError, describe, monitoring, settings};
@@ -75,6 +77,8 @@ impl Server {
             false => Some(self.log.prepare(&options.log)?),
         };
         let settings = settings(&self.shared, &options, self.epoch).map_err(StartError::from)?;
+        let settings = Arc::new(settings);
+        let service = self.service(&old, &options, &info, &settings);
         // From here on nothing fails.
         let pins = pins_changed(&old, &options).then(|| tcp.tls.clone()).flatten();
         self.tcp_gate.send_replace(tcp);
@@ -84,7 +88,7 @@ impl Server {
         if let (Some(sender), Some(tls)) = (&self.monitoring_tls, monitoring) {
             sender.send_replace(tls);
         }
-        let applied = self.tell_shards(settings, pins);
+        let applied = self.tell_shards(&settings, service.as_ref(), pins);
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));
         if let Some(log) = log {
             log.commit();
@@ -93,6 +97,7 @@ impl Server {
             changing.options = options;
             changing.info = Arc::new(info);
             changing.loaded = SystemTime::now();
+            changing.callout_cache = service.and_then(|service| service.cache());
         });
         for shard in applied {
             // One that has ended has nothing to apply.
@@ -101,20 +106,34 @@ impl Server {
         Ok(())
     }
 
+    /// The service that decides who may come in from now on.
+    fn service(
+        &self,
+        old: &Options,
+        options: &Options,
+        info: &ServerInfo,
+        settings: &Arc<Settings>,
+    ) -> Option<Arc<AuthService>> {
+        let stats = &self.status.callout_stats;
+        let around = Around { info, settings, keys: &self.keys, stats, log: &self.log };
+        let before = old.auth.callout.as_ref().map(|old| (old, self.status.callout_cache()));
+        AuthService::new(options, &around, before).map(Arc::new)
+    }
+
     /// Tells the shards; each answers when it is done. `pins` is what the certificates of open
     /// connections must be among.
     fn tell_shards(
         &self,
-        settings: Settings,
+        settings: &Arc<Settings>,
+        service: Option<&Arc<AuthService>>,
         pins: Option<Arc<TlsServer>>,
     ) -> Vec<oneshot::Receiver<()>> {
         let surplus = self.shared.trim_clients(settings.limits.max_connections);
-        let settings = Arc::new(settings);
         self.shared.announce(&settings.accounts);
         let tell = |shard: &ShardHandle| {
             let (done, applied) = oneshot::channel();
-            let (settings, pins) = (settings.clone(), pins.clone());
-            shard.send(Command::Reconfigure { settings, pins, done });
+            let (settings, service, pins) = (settings.clone(), service.cloned(), pins.clone());
+            shard.send(Command::Reconfigure { settings, service, pins, done });
             applied
         };
         let applied = self.shards.iter().map(tell).collect();

@@ -4,6 +4,8 @@
 //! room it takes. In between it has a small one ([`Service`]): most connections are idle most of the
 //! time, and what a server of many thousand of them weighs is what an idle one holds.
 
+mod callouts;
+
 use std::cell::{Cell, RefCell};
 use std::io::IoSlice;
 use std::net::SocketAddr;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use nervure_core::auth::{Answer, Ask, CallId};
+use nervure_core::auth::{Answer, Ask, CallId, Question};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
@@ -23,8 +25,11 @@ use tokio::net::TcpStream;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::callouts::{Callout, Callouts};
+use super::callout::AuthService;
 use super::gate::{Entry, Gate, Rejected};
 use super::passwords::Passwords;
+use super::workers::Workers;
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
@@ -53,9 +58,16 @@ pub(super) enum Command {
     Wake,
     /// What the shard asked is found out.
     Answer(CallId, Answer),
+    /// A request to the service that decides about a client is made.
+    Callout(Box<Callout>),
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
-    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
+    Reconfigure {
+        settings: Arc<Settings>,
+        service: Option<Arc<AuthService>>,
+        pins: Option<Arc<TlsServer>>,
+        done: oneshot::Sender<()>,
+    },
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -96,10 +108,11 @@ pub(super) fn spawn(
     count: usize,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
+    service: Option<&Arc<AuthService>>,
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
-    let passwords = Arc::new(Passwords::default());
+    let (workers, passwords) = (Arc::<Workers>::default(), Arc::<Passwords>::default());
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let mut handles = Vec::with_capacity(count);
@@ -110,10 +123,12 @@ pub(super) fn spawn(
         let around = Around {
             id: ShardId(number as u16),
             siblings: senders.clone(),
+            workers: workers.clone(),
             passwords: passwords.clone(),
             start,
             log,
         };
+        let service = service.cloned();
         let metrics = runtime.metrics();
         let seed = u64::from_ne_bytes(
             ring::rand::generate(&entropy)
@@ -126,7 +141,8 @@ pub(super) fn spawn(
                 let local = tokio::task::LocalSet::new();
                 // A task beside the others: what is blocked on is polled whenever any of them is.
                 let run = async {
-                    tokio::task::spawn_local(Driver::new(shard, around).run(commands)).await
+                    tokio::task::spawn_local(Driver::new(shard, around, service).run(commands))
+                        .await
                 };
                 // It neither panics nor is cancelled.
                 let _ = local.block_on(&runtime, run);
@@ -167,6 +183,7 @@ struct Around {
     id: ShardId,
     /// All shards, this one included.
     siblings: Vec<mpsc::UnboundedSender<Command>>,
+    workers: Arc<Workers>,
     passwords: Arc<Passwords>,
     start: Instant,
     log: Logger,
@@ -178,18 +195,20 @@ struct Driver {
     connections: RefCell<Vec<Place>>,
     scratch: RefCell<Box<[u8]>>,
     around: Around,
+    callouts: Callouts,
     deadline: RefCell<Option<Time>>,
     /// The deadline moved.
     timer: Notify,
 }
 
 impl Driver {
-    fn new(shard: Shard, around: Around) -> Rc<Self> {
+    fn new(shard: Shard, around: Around, service: Option<Arc<AuthService>>) -> Rc<Self> {
         Rc::new(Self {
             shard: RefCell::new(shard),
             connections: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             around,
+            callouts: Callouts::of(service),
             deadline: RefCell::default(),
             timer: Notify::new(),
         })
@@ -255,10 +274,12 @@ impl Driver {
             Command::Answer(call, answer) => {
                 self.shard.borrow_mut().resolve(self.now(), call, answer);
             }
+            Command::Callout(callout) => self.call_out(callout),
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Reconfigure { settings, pins, done } => {
+            Command::Reconfigure { settings, service, pins, done } => {
+                *self.callouts.service.borrow_mut() = service;
                 if let Some(tls) = pins {
                     self.close_unpinned(&tls);
                 }
@@ -390,7 +411,8 @@ impl Driver {
                         let _ = sibling.send(Command::Wake);
                     }
                 }
-                Output::Called(_) | Output::Response(..) => {}
+                Output::Response(number, response) => self.called_out(number, response),
+                Output::Called(_) => {}
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {
@@ -407,14 +429,20 @@ impl Driver {
         let Ask { call, question, deadline } = ask;
         self.change(call.link, |state| state.asking = true);
         let deadline = self.around.start + Duration::from_nanos(deadline.as_nanos());
-        let Some(to) = self.around.siblings.get(usize::from(self.around.id.0)).cloned() else {
-            return;
-        };
+        let Some(to) = self.sender() else { return };
         let reply = move |answer| {
             // A shard that has ended needs no answers.
             let _ = to.send(Command::Answer(call, answer));
         };
-        self.around.passwords.ask(question, deadline, Box::new(reply));
+        let Around { workers, passwords, .. } = &self.around;
+        match question {
+            Question::Callout(delegated) => self.ask_service(call, *delegated, deadline),
+            Question::Bcrypt { password, hash } => {
+                if passwords.check(workers, (password, hash), deadline, reply).is_err() {
+                    self.tell(Command::Answer(call, Answer::Overloaded));
+                }
+            }
+        }
     }
 
     fn change(&self, id: LinkId, change: impl FnOnce(&mut State)) {

@@ -10,7 +10,9 @@ use nervure_core::auth::{
 
 use super::super::validate;
 use super::{Memory, loaded};
-use crate::options::{AuthOptions, HandshakeFirst, Listen, LogOptions, Options};
+use crate::options::{
+    AuthOptions, CalloutCacheOptions, HandshakeFirst, Listen, LogOptions, Options,
+};
 
 fn listen(host: &str, port: u16) -> Listen {
     Listen { host: host.to_owned(), port }
@@ -245,7 +247,11 @@ fn users_and_keys_are_taken_with_their_conditions() {
         (
             "authorization {order: [jwt]}",
             "s.conf:1:15: unknown step \"jwt\" in authorization order, known are nkeys, users, \
-             token, user",
+             token, user, callout",
+        ),
+        (
+            "authorization {order: [callout, user]}",
+            "s.conf:1:15: authorization order: \"callout\" can only be the last step",
         ),
         (
             "authorization {order: [user, user]}",
@@ -377,4 +383,30 @@ fn generated_configurations_of_test_harnesses_load() {
                 leafnodes { remotes [ { url: leaf://127.0.0.1:7422 } ] }\n\
                 jetstream { domain:LEAF }\n";
     assert!(loaded(text).options.auth.users[0].permissions.is_some());
+}
+
+#[test]
+fn an_auth_callout_is_taken() {
+    let issuer = "ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP";
+    let xkey = "XDZ4Z77KXTMU6SECVBCUGOI6IQTQ4AMWALAUDIPCP34DEERXBAJCK3SC";
+    let text = |more: &str| {
+        format!(
+            "accounts {{A {{}}}}\nauthorization {{order: [users, callout], auth_callout {{\
+             issuer: {issuer}, users: [a, b], acc: A, key: {xkey}, allowed_accounts: [A], {more}}}}}"
+        )
+    };
+    let options = loaded(&text("")).options;
+    assert_eq!((&options.not_yet, options.auth.fail_closed), (&Vec::new(), false));
+    assert_eq!(options.auth.order, [Step::Users, Step::Callout]);
+    let callout = options.auth.callout.unwrap();
+    assert_eq!((callout.issuer.to_string(), callout.cache), (issuer.to_owned(), None));
+    assert_eq!((callout.account.as_deref(), callout.xkey.as_deref()), (Some("A"), Some(xkey)));
+    assert_eq!(
+        (callout.auth_users, callout.allowed_accounts),
+        (vec!["a".into(), "b".into()], vec!["A".into()])
+    );
+    let cache = |text: &str| loaded(text).options.auth.callout.unwrap().cache.unwrap();
+    assert_eq!(cache(&text("cache {}")), CalloutCacheOptions::default());
+    let both = cache(&text("cache {max_age: 5m, max_entries: 7}"));
+    assert_eq!((both.max_age, both.max_entries), (Duration::from_secs(300), 7));
 }
