@@ -209,7 +209,8 @@ fn the_service_has_its_own_time() {
 #[test]
 fn a_refused_client_is_told_nothing_more() {
     let mut world = World::new(settings());
-    for answer in [Answer::Refuse("because".to_owned()), Answer::Fits, Answer::DoesNotFit] {
+    let refuse = Answer::Refuse("because".to_owned());
+    for answer in [refuse, Answer::Overloaded, Answer::Fits, Answer::DoesNotFit] {
         let (link, ask) = world.waiting();
         let asked = world.answer(&ask, answer);
         assert_eq!(asked.heard, [(link, VIOLATION.to_owned())]);

@@ -350,7 +350,11 @@ impl Shard {
                 let why = "the answer is to another question".to_owned();
                 self.denied(slot, options, Denial::by_service(why))
             }
-            (Answer::Overloaded, _) => {
+            (Answer::Overloaded, None) => {
+                let why = "too many logins wait to be checked".to_owned();
+                self.denied(slot, options, Denial::by_service(why))
+            }
+            (Answer::Overloaded, Some(_)) => {
                 self.misbehaved(slot, || {
                     "Authentication is overloaded: too many logins wait to be checked".to_owned()
                 });

@@ -407,6 +407,6 @@ fn an_auth_callout_is_taken() {
     );
     let cache = |text: &str| loaded(text).options.auth.callout.unwrap().cache.unwrap();
     assert_eq!(cache(&text("cache {}")), CalloutCacheOptions::default());
-    let both = cache(&text("cache {max_age: 5m, max_entries: 7}"));
+    let both = cache(&text("cache {max_age: '5m', max_entries: 7}"));
     assert_eq!((both.max_age, both.max_entries), (Duration::from_secs(300), 7));
 }
