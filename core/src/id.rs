@@ -7,6 +7,35 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ShardId(pub u16);
 
+/// What servers know each other by where a name would be too long: eight characters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerHash([u8; 8]);
+
+impl ServerHash {
+    /// Of the server whose name has this SHA-256 (reference security 6.7).
+    pub fn new(digest: &[u8; 32]) -> Self {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut hash = Self::default();
+        for (character, octet) in hash.0.iter_mut().zip(digest) {
+            *character = DIGITS[usize::from(octet % 62)];
+        }
+        hash
+    }
+}
+
+impl Default for ServerHash {
+    /// Of a server without a name.
+    fn default() -> Self {
+        Self([b'0'; 8])
+    }
+}
+
+impl AsRef<[u8]> for ServerHash {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// One peer's connection, within the shard that owns it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LinkId {
@@ -38,7 +67,7 @@ pub struct SubId {
 }
 
 /// What an entry of an index that is no link's stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Standing {
     /// The service import with this number.
     Import(u32),

@@ -19,6 +19,7 @@
 pub mod account;
 pub mod auth;
 pub mod counters;
+pub mod explain;
 pub mod id;
 pub mod interest;
 pub mod limits;

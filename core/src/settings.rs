@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::account::Accounts;
 use crate::auth::Auth;
+use crate::id::ServerHash;
 use crate::limits::Limits;
 use crate::link::Transport;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub cluster: Box<str>,
     /// When [`Time::ZERO`](crate::Time::ZERO) was, since the start of 1970. Only shown.
     pub epoch: Duration,
+    /// What other servers know this one by.
+    pub server_hash: ServerHash,
     /// The accounts, with their mappings, imports and limits.
     pub accounts: Arc<Accounts>,
 }

@@ -6,6 +6,8 @@
 //! until it says [`Output::Idle`].
 
 pub(crate) mod accounts;
+mod advisories;
+mod clients;
 mod deadlines;
 mod ending;
 mod shared;
@@ -18,6 +20,8 @@ use std::sync::atomic::Ordering;
 use foldhash::fast::FixedState;
 
 use self::accounts::Views;
+pub use self::advisories::{Advisory, ClientEvent};
+pub use self::clients::{Client, ClientSubscription, Rights, Traffic};
 pub use self::shared::Shared;
 pub use crate::router::own::{Called, OwnMessage, OwnResponse};
 
@@ -71,6 +75,8 @@ pub enum Output {
     /// What came of a request of the server's own ([`Shard::request`]): the first response, or
     /// nothing in time.
     Response(u64, Option<Box<OwnResponse>>),
+    /// Something for the system account, which listens.
+    Advisory(Box<Advisory>),
     /// Have the driver of this shard, which may be this very one, call [`Shard::wake`] soon.
     Wake(ShardId),
     /// For the log.
@@ -288,8 +294,15 @@ impl Shard {
         self.end_run();
         let active = self.active;
         let mut taken = bytes.len();
+        let Pass { in_msgs, in_bytes, .. } = self.pass;
         if let Some(link) = self.links.at_mut(id.slot) {
             link.parser = parser;
+            link.received.add(in_msgs, in_bytes);
+            if in_msgs > 0
+                && let Some(view) = self.views.get(link.account)
+            {
+                view.tally.received(in_msgs, in_bytes);
+            }
             if active {
                 link.liveness.active(now);
             }
@@ -332,9 +345,16 @@ impl Shard {
     pub fn written(&mut self, now: Time, id: LinkId, count: usize) {
         self.now = now;
         let high = self.settings.limits.lagging();
-        let Self { links, pool, .. } = self;
+        let Self { links, pool, views, .. } = self;
         let Some(link) = links.at_mut(id.slot).filter(|link| link.id == id) else { return };
         link.outbound.advance(count, pool);
+        let fresh = link.sent - link.tallied;
+        if fresh.msgs > 0
+            && let Some(view) = views.get(link.account)
+        {
+            link.tallied = link.sent;
+            view.tally.sent(fresh);
+        }
         if link.outbound.is_empty() {
             link.blocked_since = None;
         } else if count > 0 || link.blocked_since.is_none() {

@@ -15,7 +15,9 @@ pub(crate) struct Slab<T> {
     base: u32,
 }
 
+// The generation, which is asked for first, stays beside the first fields of the value.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot<T> {
     generation: u32,
     value: Option<T>,
@@ -28,6 +30,10 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Octets of a slot.
+    #[cfg(test)]
+    pub(crate) const SLOT: usize = size_of::<Slot<T>>();
+
     /// Stores what `make` builds from its own slot and generation. `None` when all four billion
     /// slots are taken.
     pub(crate) fn insert(&mut self, make: impl FnOnce(u32, u32) -> T) -> Option<(u32, u32)> {
@@ -57,6 +63,12 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut T> {
         self.slots.get_mut(slot as usize)?.value.as_mut()
+    }
+
+    /// The generation of the occupant of `slot`.
+    pub(crate) fn generation(&self, slot: u32) -> Option<u32> {
+        let entry = self.slots.get(slot as usize)?;
+        entry.value.as_ref().map(|_| entry.generation)
     }
 
     /// The occupant of `slot` if its generation (compared in its low bits, as many as `mask` has)

@@ -30,6 +30,11 @@ impl Time {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 
+    /// The point `by` earlier, but not before the origin.
+    pub const fn before(self, by: Duration) -> Self {
+        Self::from_nanos(self.since(Self::ZERO).saturating_sub(by).as_nanos() as u64)
+    }
+
     /// The point `by` later; saturates at the end of time (584 years).
     pub const fn after(self, by: Duration) -> Self {
         let nanos = by.as_nanos();

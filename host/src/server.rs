@@ -14,6 +14,7 @@ mod placement;
 mod reload;
 mod shard_loop;
 mod status;
+mod system;
 mod ways;
 mod workers;
 
@@ -23,9 +24,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nervure_core::account::AccountError;
 use nervure_core::counters::Totals;
+use nervure_core::id::ServerHash;
 use nervure_core::settings::{Settings, TraceRules};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
@@ -38,6 +41,7 @@ use self::placement::Placement;
 pub use self::reload::ReloadError;
 use self::shard_loop::{Command, ShardHandle};
 use self::status::{Changing, Status};
+use self::system::{Services, Speaker};
 pub use self::ways::warnings;
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;
@@ -108,6 +112,9 @@ pub struct Server {
     monitor: Option<tokio::task::JoinHandle<()>>,
     status: Arc<Status>,
     keys: Arc<Keys>,
+    /// What the server says in the system account, and who does.
+    speaker: Arc<Speaker>,
+    reporter: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
@@ -149,6 +156,7 @@ impl Server {
             acceptor.abort();
             let _ = acceptor.await;
         }
+        self.say_goodbye("LAMEDUCK").await;
         self.status.change(|changing| changing.leaving = true);
         for shard in &self.shards {
             shard.send(Command::LameDuck { grace, total });
@@ -158,10 +166,17 @@ impl Server {
         }
     }
 
+    /// Tells the system account that the server leaves it. It says nothing more there.
+    async fn say_goodbye(&self, what: &str) {
+        let shard = self.shards.first().map(ShardHandle::sender);
+        system::say_goodbye(&self.speaker, shard, what).await;
+    }
+
     /// Stops accepting, closes every connection after what waits for it is written, and ends the
     /// shards' threads.
     pub async fn shutdown(mut self) {
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
+        self.say_goodbye("SHUTDOWN").await;
         for shard in &self.shards {
             shard.send(Command::Shutdown);
         }
@@ -175,6 +190,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.monitor.iter().for_each(tokio::task::JoinHandle::abort);
+        self.reporter.iter().for_each(tokio::task::JoinHandle::abort);
         self.acceptors.iter().for_each(tokio::task::JoinHandle::abort);
         for shard in &self.shards {
             shard.send(Command::Shutdown);
@@ -231,8 +247,7 @@ impl Builder {
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settings = Arc::new(settings(&shared, &options, epoch)?);
-        shared.announce(&settings.accounts);
+        let settings = Arc::new(settings(&shared, &options, &info, epoch)?);
         let callout_stats = Arc::<Stats>::default();
         let around = Around {
             info: &info,
@@ -242,18 +257,6 @@ impl Builder {
             log: &log,
         };
         let service = AuthService::new(&options, &around, None).map(Arc::new);
-        let shards = shard_loop::spawn(count, &shared, &settings, service.as_ref(), start, &log)?;
-        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
-        let runtimes = shards.iter().map(ShardHandle::runtime);
-        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
-        let placement = Arc::new(Mutex::new(placement));
-        let place = (senders, placement);
-        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
-        let mut websocket_gate = None;
-        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
-            acceptors.push(tokio::spawn(accept(listener, place, gate)));
-            websocket_gate = Some(sender);
-        }
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -267,10 +270,37 @@ impl Builder {
                 info: Arc::new(info),
                 loaded: SystemTime::now(),
                 leaving: false,
-                callout_cache: service.and_then(|service| service.cache()),
+                callout_cache: service.as_ref().and_then(|service| service.cache()),
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
+        let chance = ring::rand::generate(&ring::rand::SystemRandom::new())
+            .map_err(|_| std::io::Error::other("no entropy"))?
+            .expose();
+        let speaker = Speaker::new(&status, &chance);
+        let services = Services::new(&speaker).provide(&shared);
+        let (events, reporter) = system::queue(&speaker, &log);
+        shared.announce(&settings.accounts);
+        let shards = shard_loop::spawn(
+            count,
+            (&shared, &settings),
+            service.as_ref(),
+            (&services, &events),
+            start,
+            &log,
+        )?;
+        let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
+        let reporter = senders.first().cloned().map(|shard| tokio::spawn(reporter.run(shard)));
+        let runtimes = shards.iter().map(ShardHandle::runtime);
+        let placement = Placement::new(shared.clone(), runtimes, Instant::now());
+        let placement = Arc::new(Mutex::new(placement));
+        let place = (senders, placement);
+        let mut acceptors = vec![tokio::spawn(accept(listener, place.clone(), gate))];
+        let mut websocket_gate = None;
+        if let (Some(listener), Some((sender, gate))) = (websocket, websocket_gates) {
+            acceptors.push(tokio::spawn(accept(listener, place, gate)));
+            websocket_gate = Some(sender);
+        }
         let monitoring_tls = monitoring.as_ref().and_then(|monitoring| monitoring.tls.clone());
         let monitor = monitoring.map(|monitoring| {
             let source = status.clone();
@@ -291,6 +321,8 @@ impl Builder {
             monitor,
             status,
             keys,
+            speaker,
+            reporter,
         })
     }
 }
@@ -336,7 +368,12 @@ async fn accept(
 }
 
 /// What the core has to obey. `epoch` is when its time began.
-fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Settings, AccountError> {
+pub(crate) fn settings(
+    shared: &Shared,
+    options: &Options,
+    info: &ServerInfo,
+    epoch: Duration,
+) -> Result<Settings, AccountError> {
     let websocket = options.websocket.as_ref();
     let (auth, websocket_auth) = ways::ways(options);
     Ok(Settings {
@@ -352,6 +389,7 @@ fn settings(shared: &Shared, options: &Options, epoch: Duration) -> Result<Setti
         }),
         cluster: options.cluster_name.as_deref().unwrap_or_default().into(),
         epoch,
+        server_hash: ServerHash::new(&Sha256::digest(&info.server_name).into()),
         accounts: Arc::new(options.build_accounts(shared)?),
     })
 }

@@ -21,6 +21,7 @@ mod control_line;
 mod counters;
 mod coverage;
 mod errors;
+mod events;
 mod framing;
 mod headers;
 mod info;

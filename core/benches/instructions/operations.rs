@@ -159,7 +159,10 @@ impl World {
         let peer = ([127, 0, 0, 1], 1).into();
         let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
         let link = self.shard.open(Time::ZERO, endpoint).unwrap();
-        self.receive(link, b"CONNECT {\"verbose\":false,\"headers\":true}\r\nPING\r\n");
+        self.receive(
+            link,
+            b"CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\nPING\r\n",
+        );
         self.receive(link, says.as_bytes());
         link
     }

@@ -19,9 +19,9 @@ mod declare;
 mod renaming;
 mod rules;
 
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use build::{AccountError, Reason};
 pub use declare::{
@@ -31,8 +31,10 @@ pub(crate) use renaming::Renaming;
 pub use rules::{AccountLimits, Accounts, Rules};
 pub(crate) use rules::{ServiceImport, StreamImport};
 
-use crate::id::{Standing, SubId};
+use crate::counters::Counter;
+use crate::id::{ShardId, Standing, SubId};
 use crate::interest::Interest;
+use crate::shard::Traffic;
 
 /// The account of clients that are in no other.
 pub const GLOBAL: &str = "$G";
@@ -65,12 +67,86 @@ pub struct Account {
     pub(crate) interest: Interest,
     /// Clients that are logged in to it.
     connections: AtomicUsize,
+    /// Entries of its index that are services', put there by [`Registry::announce`].
+    services: AtomicU64,
+    /// What each shard that has had to do with it counts.
+    tallies: Mutex<Vec<(ShardId, Arc<Tally>)>>,
 }
+
+/// What one shard's clients in an account have sent and been given. Only that shard writes it.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    received: [Counter; 2],
+    sent: [Counter; 2],
+}
+
+impl Tally {
+    pub(crate) fn received(&self, msgs: u64, bytes: u64) {
+        count(&self.received, Traffic { msgs, bytes });
+    }
+
+    pub(crate) fn sent(&self, traffic: Traffic) {
+        count(&self.sent, traffic);
+    }
+}
+
+fn count([msgs, bytes]: &[Counter; 2], traffic: Traffic) {
+    msgs.add(traffic.msgs);
+    bytes.add(traffic.bytes);
+}
+
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Account {}
 
 impl Account {
     fn new(id: AccountId, name: &str) -> Arc<Self> {
-        let (interest, connections) = (Interest::new(), AtomicUsize::new(0));
-        Arc::new(Self { id, name: name.into(), interest, connections })
+        Arc::new(Self {
+            id,
+            name: name.into(),
+            interest: Interest::new(),
+            connections: AtomicUsize::new(0),
+            services: AtomicU64::new(0),
+            tallies: Mutex::default(),
+        })
+    }
+
+    /// What its clients have sent, and what was delivered to them.
+    pub fn traffic(&self) -> (Traffic, Traffic) {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = |of: fn(&Tally) -> &[Counter; 2]| {
+            let mut sum = Traffic::default();
+            for [msgs, bytes] in tallies.iter().map(|(_, tally)| of(tally)) {
+                sum.add(msgs.get(), bytes.get());
+            }
+            sum
+        };
+        (sum(|tally| &tally.received), sum(|tally| &tally.sent))
+    }
+
+    /// A shard's tally.
+    pub(crate) fn tally(&self, shard: ShardId) -> Arc<Tally> {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tallies.iter().find(|(of, _)| *of == shard);
+        known.map(|(_, tally)| tally.clone()).unwrap_or_else(|| {
+            let tally = Arc::<Tally>::default();
+            tallies.push((shard, tally.clone()));
+            tally
+        })
+    }
+
+    /// Whether its index has anything but services: if not, nobody listens to anything.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.subscriptions() > self.services.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody in it listens to `subject`.
+    pub fn hears(&self, subject: &[u8]) -> bool {
+        self.interest.has_interest(subject)
     }
 
     /// Clients that are logged in to it.
@@ -106,8 +182,47 @@ pub(crate) struct Registry {
 struct Known {
     accounts: Vec<Arc<Account>>,
     names: HashMap<Box<str>, AccountId>,
-    /// Entries of service imports in the indexes: account, subject and number.
-    services: Vec<(AccountId, Box<str>, u32)>,
+    /// What the server itself answers.
+    own: Vec<OwnService>,
+    /// Entries of services in the indexes, in the order in which they came there.
+    services: Vec<Entry>,
+}
+
+/// A service in an account's index: account, subject and what answers.
+type Entry = (AccountId, Box<str>, Standing);
+
+/// A subject on which the server itself answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnService {
+    /// The subject; may have wildcards.
+    pub subject: Box<str>,
+    /// In which accounts.
+    pub reach: Reach,
+    /// What the driver knows it by.
+    pub number: u32,
+}
+
+/// In which accounts the server itself answers. Without a system account that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The system account and all others.
+    Everywhere,
+    /// All but the system account.
+    OtherAccounts,
+    /// The system account.
+    SystemAccount,
+}
+
+impl OwnService {
+    /// Its entry in the index of an account, if it is to be there.
+    fn entry_in(&self, account: AccountId, system: AccountId) -> Option<Entry> {
+        let there = match self.reach {
+            Reach::Everywhere => true,
+            Reach::OtherAccounts => account != system,
+            Reach::SystemAccount => account == system,
+        };
+        there.then(|| (account, self.subject.clone(), Standing::Own(self.number)))
+    }
 }
 
 impl Default for Registry {
@@ -115,6 +230,7 @@ impl Default for Registry {
         let known = Known {
             accounts: vec![Account::new(AccountId::GLOBAL, GLOBAL)],
             names: HashMap::from([(GLOBAL.into(), AccountId::GLOBAL)]),
+            own: Vec::new(),
             services: Vec::new(),
         };
         Self { known: RwLock::new(known), next_import: AtomicU32::new(0) }
@@ -126,6 +242,17 @@ impl Registry {
     pub(crate) fn get(&self, id: AccountId) -> Option<Arc<Account>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.accounts.get(id.index()).cloned()
+    }
+
+    /// All accounts.
+    pub(crate) fn all(&self) -> Vec<Arc<Account>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).accounts.clone()
+    }
+
+    /// The account with this name.
+    pub(crate) fn known(&self, name: &str) -> Option<Arc<Account>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.accounts.get(known.names.get(name)?.index()).cloned()
     }
 
     /// The account with this name, made known if it is not.
@@ -147,32 +274,51 @@ impl Registry {
         self.next_import.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Puts the service imports of `accounts` into the indexes, and takes those out that are
-    /// there no more. The new ones come first, so that no request finds a gap.
+    /// The server itself answers this from the next [`Self::announce`] on.
+    pub(crate) fn provide(&self, services: Vec<OwnService>) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).own = services;
+    }
+
+    /// Puts the services of `accounts` into the indexes, their imports and the server's own, and
+    /// takes those out that are there no more. The new ones come first, so that no request finds a
+    /// gap.
     pub(crate) fn announce(&self, accounts: &Accounts) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let wanted: Vec<(AccountId, Box<str>, u32)> = accounts
-            .iter()
-            .flat_map(|rules| rules.services.iter().map(|it| (rules.id, it)))
-            .map(|(id, import)| (id, Box::from(import.renaming.local()), import.number))
-            .collect();
-        let interest = |known: &Known, id: AccountId, change: &dyn Fn(&Interest)| {
-            if let Some(account) = known.accounts.get(id.index()) {
-                change(&account.interest);
-            }
-        };
-        for (id, local, number) in &wanted {
-            let entry = SubId::standing(Standing::Import(*number));
-            interest(&known, *id, &|index| index.insert(local.as_bytes(), None, entry, 1));
+        let imports = accounts.iter().flat_map(|rules| {
+            let entry = |import: &Arc<ServiceImport>| {
+                (rules.id, import.renaming.local().into(), Standing::Import(import.number))
+            };
+            rules.services.iter().map(entry)
+        });
+        let own = accounts.system().into_iter().flat_map(|system| {
+            let own = &known.own;
+            let entries =
+                move |id| own.iter().filter_map(move |service| service.entry_in(id, system));
+            accounts.iter().flat_map(move |rules| entries(rules.id))
+        });
+        let wanted: Vec<Entry> = imports.chain(own).collect();
+        let old = std::mem::take(&mut known.services);
+        let account = |id: AccountId| known.accounts.get(id.index());
+        for (id, subject, standing) in missing(&wanted, &old) {
+            let entry = SubId::standing(*standing);
+            account(*id).inspect(|account| {
+                account.services.fetch_add(1, Ordering::Relaxed);
+                account.interest.insert(subject.as_bytes(), None, entry, 1);
+            });
         }
-        let old = std::mem::replace(&mut known.services, wanted);
-        for (id, local, number) in old {
-            if !known.services.iter().any(|(_, _, kept)| *kept == number) {
-                let entry = SubId::standing(Standing::Import(number));
-                interest(&known, id, &|index| {
-                    index.remove(local.as_bytes(), None, entry);
-                });
-            }
+        for (id, subject, standing) in missing(&old, &wanted) {
+            let entry = SubId::standing(*standing);
+            account(*id).inspect(|account| {
+                account.interest.remove(subject.as_bytes(), None, entry);
+                account.services.fetch_sub(1, Ordering::Relaxed);
+            });
         }
+        known.services = wanted;
     }
+}
+
+/// The entries of `all` that `there` does not have.
+fn missing<'a>(all: &'a [Entry], there: &[Entry]) -> impl Iterator<Item = &'a Entry> {
+    let there: HashSet<&Entry> = there.iter().collect();
+    all.iter().filter(move |entry| !there.contains(entry))
 }

@@ -132,6 +132,16 @@ impl Denial {
     pub(crate) fn by_service(why: String) -> Self {
         Self { why: Cow::Owned(why), ..Self::new(Step::Callout.name(), "") }
     }
+
+    /// The step that refused.
+    pub(crate) fn step(&self) -> &str {
+        self.by
+    }
+
+    /// Its reason.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
 }
 
 impl fmt::Display for Denial {

@@ -5,6 +5,7 @@
 use core::time::Duration;
 
 use crate::subject;
+use crate::wire::quote;
 
 /// Replies to one request when the configuration says only that there may be some.
 const DEFAULT_MAX_RESPONSES: u32 = 1;
@@ -86,6 +87,8 @@ pub struct Permissions {
     publish: Side,
     subscribe: Side,
     responses: Option<Responses>,
+    /// As it was written down.
+    written: Rules,
 }
 
 /// One direction.
@@ -123,7 +126,12 @@ impl Permissions {
             publish.allow.get_or_insert_default();
         }
         let subscribe = Side::new(&rules.subscribe, true)?;
-        Ok(Self { publish, subscribe, responses: rules.responses })
+        Ok(Self { publish, subscribe, responses: rules.responses, written: rules.clone() })
+    }
+
+    /// The map as it was written down.
+    pub fn written(&self) -> &Rules {
+        &self.written
     }
 
     /// Whether the lists allow publishing to `subject`, whose wildcards are ordinary text.
@@ -141,6 +149,20 @@ impl Permissions {
     /// member of `queue` if it is one.
     pub fn may_receive(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
         !self.subscribe.deny.denies(subject, queue)
+    }
+
+    /// Why publishing to `subject` is not allowed, if it is not.
+    pub fn why_not_publish(&self, subject: &[u8]) -> Option<String> {
+        let why = self.publish.why_not(subject, None)?;
+        Some(match self.responses {
+            Some(_) => format!("{why} (but replies to requests are allowed)"),
+            None => why,
+        })
+    }
+
+    /// Why a SUB is not allowed, if it is not.
+    pub fn why_not_subscribe(&self, subject: &[u8], queue: Option<&[u8]>) -> Option<String> {
+        self.subscribe.why_not(subject, queue)
     }
 
     /// Whether any message could be denied to a subscription that was allowed.
@@ -182,6 +204,17 @@ impl Side {
         Ok(Self { allow: (!lists.allow.is_empty()).then_some(allow), deny })
     }
 
+    fn why_not(&self, subject: &[u8], queue: Option<&[u8]>) -> Option<String> {
+        if self.allow.as_ref().is_some_and(|list| !list.allows(subject, queue)) {
+            return Some("no entry of the allow list fits it".to_owned());
+        }
+        let denied = || match self.deny.entry(subject) {
+            Some(entry) => format!("the deny list has {}", quote(entry)),
+            None => "the deny list has an entry for its queue".to_owned(),
+        };
+        self.deny.denies(subject, queue).then(denied)
+    }
+
     fn permits(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
         self.allow.as_ref().is_none_or(|list| list.allows(subject, queue))
             && !self.deny.denies(subject, queue)
@@ -205,6 +238,12 @@ impl List {
         }
         list.literals.sort_unstable();
         Ok(list)
+    }
+
+    /// The entry for all that fits.
+    fn entry(&self, subject: &[u8]) -> Option<&[u8]> {
+        let mut entries = self.literals.iter().chain(&self.patterns).map(|entry| &**entry);
+        entries.find(|entry| subject::matches(entry, subject))
     }
 
     fn has(&self, subject: &[u8]) -> bool {

@@ -26,6 +26,15 @@ const MAX_TOKENS: usize = 32;
 /// crowded subjects displace more than one other.
 const SUBSCRIPTIONS_PER_PLAN: usize = 64;
 
+/// Which shards wait for messages as responses to requests from other accounts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Awaited {
+    /// The own one.
+    pub here: bool,
+    /// Others.
+    pub elsewhere: bool,
+}
+
 /// Who gets the messages on one subject, from the point of view of one shard.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Plan {
@@ -37,8 +46,8 @@ pub struct Plan {
     pub queues: Vec<QueueGroup>,
     /// What takes messages out of the account or to the server itself, if there is anything.
     pub services: Option<Arc<[Standing]>>,
-    /// The own shard waits for such messages: they are responses.
-    pub responses: bool,
+    /// Who waits for such messages: they are responses.
+    pub responses: Awaited,
     /// There is more than `local`.
     more: bool,
     /// Whether no link has two of the own shard's plain subscriptions, once the router, which
@@ -58,6 +67,12 @@ impl Plan {
         !self.more
     }
 
+    /// Whether messages may leave the account, as requests or as responses.
+    #[inline]
+    pub(crate) fn is_left(&self) -> bool {
+        self.responses != Awaited::default() || self.services.is_some()
+    }
+
     /// Subscriptions that the plan holds in memory.
     fn size(&self) -> usize {
         self.local.len() + self.queues.iter().map(|group| group.members.len()).sum::<usize>()
@@ -70,17 +85,20 @@ impl Plan {
         }
         for &id in found.plain.iter().filter(|id| id.stands_for().is_none()) {
             if id == SubId::responses(own) {
-                self.responses = true;
+                self.responses.here = true;
             } else if id.shard == own {
                 self.local.push(id);
-            } else if !self.shards.contains(&id.shard) {
-                self.shards.push(id.shard);
+            } else {
+                self.responses.elsewhere |= id == SubId::responses(id.shard);
+                if !self.shards.contains(&id.shard) {
+                    self.shards.push(id.shard);
+                }
             }
         }
         self.queues.append(&mut found.queues);
         self.more = !(self.shards.is_empty() && self.queues.is_empty())
             || self.services.is_some()
-            || self.responses;
+            || self.responses.here;
     }
 
     /// Forgets everything and keeps the memory, within bounds.
@@ -89,7 +107,7 @@ impl Plan {
         self.local.shrink_to(KEPT_CAPACITY);
         self.shards.clear();
         self.services = None;
-        self.responses = false;
+        self.responses = Awaited::default();
         self.more = false;
         self.apart.take();
         into.recycle(&mut self.queues);

@@ -26,6 +26,7 @@ mod literals;
 mod matches;
 mod octets;
 mod patterns;
+mod places;
 mod roster;
 mod subscribers;
 #[cfg(test)]
@@ -39,7 +40,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-pub use cache::{CacheStats, DEFAULT_CAPACITY, MatchCache, Plan};
+pub use cache::{Awaited, CacheStats, DEFAULT_CAPACITY, MatchCache, Plan};
 pub use matches::{Matches, Member, QueueGroup};
 
 use crate::SubId;

@@ -1,16 +1,13 @@
 //! A short octet string without a heap allocation.
 
-/// The longest string that is stored in place.
-const INLINE: usize = 22;
-
-/// An owned octet string of 24 bytes; up to 22 octets live in place. Most tokens and many subjects
-/// are that short, and the heap would charge at least 32 bytes and a cache miss for each.
-pub(super) enum Octets {
+/// An owned octet string; up to `INLINE` octets live in place, for which it takes two bytes more.
+/// The heap would charge at least 32 bytes and a cache miss for each.
+pub(super) enum Octets<const INLINE: usize> {
     Inline { len: u8, bytes: [u8; INLINE] },
     Heap(Box<[u8]>),
 }
 
-impl Octets {
+impl<const INLINE: usize> Octets<INLINE> {
     pub(super) fn new(octets: &[u8]) -> Self {
         let mut bytes = [0; INLINE];
         match bytes.get_mut(..octets.len()) {
@@ -39,10 +36,10 @@ mod tests {
     fn any_length_comes_back_unchanged() {
         let source: Vec<u8> = (0..64).collect();
         for len in 0..source.len() {
-            let octets = Octets::new(&source[..len]);
+            let octets = Octets::<22>::new(&source[..len]);
             assert_eq!(octets.as_slice(), &source[..len]);
-            assert_eq!(matches!(octets, Octets::Heap(_)), len > INLINE);
+            assert_eq!(matches!(octets, Octets::Heap(_)), len > 22);
         }
-        assert_eq!(size_of::<Octets>(), 24);
+        assert_eq!((size_of::<Octets<22>>(), size_of::<Octets<46>>()), (24, 48));
     }
 }

@@ -8,13 +8,14 @@
 use core::hash::BuildHasher;
 use core::ops::ControlFlow;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
+use super::NONE;
 use super::chunked::Chunked;
 use super::matches::Frontier;
+use super::places::Places;
 use super::subscribers::Subscribers;
 use super::vocabulary::Vocabulary;
-use super::{NONE, give_back};
 use crate::subject::tokens;
 
 /// The node at which every walk starts.
@@ -32,7 +33,7 @@ pub(super) struct Patterns {
     words: Vocabulary,
     nodes: Chunked<Node>,
     /// Children reached by an ordinary token. Keyed by what the child says about itself.
-    edges: HashTable<u32>,
+    edges: Places,
     /// Head of the list of unused nodes, linked by `parent`.
     free: u32,
     unused: usize,
@@ -73,7 +74,7 @@ impl Default for Patterns {
             hasher: DefaultHashBuilder::default(),
             words: Vocabulary::default(),
             nodes,
-            edges: HashTable::new(),
+            edges: Places::default(),
             free: NONE,
             unused: 0,
         }
@@ -81,15 +82,14 @@ impl Default for Patterns {
 }
 
 impl Patterns {
-    fn hash(&self, parent: u32, token: u32) -> u64 {
-        edge_hash(&self.hasher, parent, token)
+    fn hash(&self, parent: u32, token: u32) -> u32 {
+        self.hasher.hash_one(u64::from(parent) << 32 | u64::from(token)) as u32
     }
 
     fn child(&self, parent: u32, token: u32) -> Option<u32> {
-        let found = self.edges.find(self.hash(parent, token), |&child| {
+        self.edges.find(self.hash(parent, token), |child| {
             self.nodes.get(child).is_some_and(|node| node.parent == parent && node.token == token)
-        });
-        found.copied()
+        })
     }
 
     /// Hands the subscribers of every pattern that matches `subject` to `visit`, until that
@@ -174,8 +174,7 @@ impl Patterns {
             ANY_REST => node.any_rest = child,
             _ => {
                 node.children += 1;
-                let (nodes, hasher) = (&self.nodes, &self.hasher);
-                self.edges.insert_unique(hash, child, |&child| rehash(hasher, nodes, child));
+                self.edges.insert(hash, child);
             }
         }
         child
@@ -242,9 +241,7 @@ impl Patterns {
             ANY_REST => node.any_rest = NONE,
             _ => {
                 node.children -= 1;
-                if let Ok(edge) = self.edges.find_entry(hash, |&known| known == child) {
-                    edge.remove();
-                }
+                self.edges.remove(hash, child);
                 self.words.release(token);
             }
         }
@@ -256,9 +253,6 @@ impl Patterns {
         let sparse = self.nodes.len() > 64 && self.unused > self.nodes.len() / 4 * 3;
         if sparse || self.words.is_sparse() {
             self.compact();
-        } else {
-            let (nodes, hasher) = (&self.nodes, &self.hasher);
-            give_back(&mut self.edges, |&child| rehash(hasher, nodes, child));
         }
     }
 
@@ -277,7 +271,7 @@ impl Patterns {
             }
         }
         let moved = |table: &[u32], at: u32| table.get(at as usize).copied().unwrap_or(at);
-        self.edges = HashTable::with_capacity(place as usize);
+        self.edges = Places::default();
         for mut node in old.into_iter().filter(|node| node.token != UNUSED) {
             node.parent = moved(&place_now, node.parent);
             node.any_one = moved(&place_now, node.any_one);
@@ -287,22 +281,12 @@ impl Patterns {
             let (parent, token) = (node.parent, node.token);
             let at = self.nodes.push(node);
             if token < UNUSED {
-                let hash = edge_hash(&self.hasher, parent, token);
-                let (nodes, hasher) = (&self.nodes, &self.hasher);
-                self.edges.insert_unique(hash, at, |&child| rehash(hasher, nodes, child));
+                self.edges.insert(self.hash(parent, token), at);
             }
         }
         self.free = NONE;
         self.unused = 0;
     }
-}
-
-fn edge_hash(hasher: &DefaultHashBuilder, parent: u32, token: u32) -> u64 {
-    hasher.hash_one(u64::from(parent) << 32 | u64::from(token))
-}
-
-fn rehash(hasher: &DefaultHashBuilder, nodes: &Chunked<Node>, child: u32) -> u64 {
-    nodes.get(child).map_or(0, |node| edge_hash(hasher, node.parent, node.token))
 }
 
 #[cfg(test)]
@@ -355,7 +339,7 @@ mod tests {
             let removed = patterns.remove(name(slot).as_bytes(), |it| it.remove_plain(id(slot)));
             assert_eq!(removed, Some(true));
         }
-        assert!(patterns.nodes.len() - patterns.unused == 1 && patterns.edges.is_empty());
+        assert!(patterns.nodes.len() - patterns.unused == 1 && patterns.edges.iter().count() == 0);
         assert!(patterns.nodes.len() <= 65);
     }
 }

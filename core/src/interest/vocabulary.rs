@@ -1,30 +1,25 @@
 //! The tokens that occur in wildcard patterns, each stored once and numbered.
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 use super::chunked::Chunked;
 use super::octets::Octets;
-use super::{NONE, give_back, seeded_hash, spread};
+use super::places::Places;
+use super::{NONE, seeded_hash};
 
 /// Numbers for tokens. A device's name occurs in many patterns and at many nodes, so the trie
 /// works with numbers; and a published token without a number ends a walk before it starts.
 pub(super) struct Vocabulary {
     hasher: DefaultHashBuilder,
-    slots: HashTable<Slot>,
+    places: Places,
     words: Chunked<Word>,
     /// Head of the list of unused words.
     free: u32,
     unused: usize,
 }
 
-#[derive(Clone, Copy)]
-struct Slot {
-    hash: u32,
-    at: u32,
-}
-
 struct Word {
-    text: Octets,
+    text: Octets<22>,
     /// Edges that carry the word; for an unused word, the next unused one.
     uses: u32,
 }
@@ -33,7 +28,7 @@ impl Default for Vocabulary {
     fn default() -> Self {
         Self {
             hasher: DefaultHashBuilder::default(),
-            slots: HashTable::new(),
+            places: Places::default(),
             words: Chunked::default(),
             free: NONE,
             unused: 0,
@@ -43,11 +38,8 @@ impl Default for Vocabulary {
 
 impl Vocabulary {
     fn find(&self, hash: u32, token: &[u8]) -> Option<u32> {
-        let found = self.slots.find(spread(hash), |slot| {
-            slot.hash == hash
-                && self.words.get(slot.at).is_some_and(|word| word.text.as_slice() == token)
-        });
-        found.map(|slot| slot.at)
+        self.places
+            .find(hash, |at| self.words.get(at).is_some_and(|word| word.text.as_slice() == token))
     }
 
     /// The number of `token`, if it has one.
@@ -74,7 +66,7 @@ impl Vocabulary {
             }
             None => self.words.push(word),
         };
-        self.slots.insert_unique(spread(hash), Slot { hash, at }, |slot| spread(slot.hash));
+        self.places.insert(hash, at);
         at
     }
 
@@ -89,10 +81,7 @@ impl Vocabulary {
         *word = Word { text: Octets::new(b""), uses: self.free };
         self.free = at;
         self.unused += 1;
-        if let Ok(slot) = self.slots.find_entry(spread(hash), |slot| slot.at == at) {
-            slot.remove();
-        }
-        give_back(&mut self.slots, |slot| spread(slot.hash));
+        self.places.remove(hash, at);
     }
 
     /// Whether most words are unused, so that rewriting gives memory back.
@@ -104,19 +93,18 @@ impl Vocabulary {
     pub(super) fn compacted(self) -> (Self, Vec<u32>) {
         let mut renumbered = vec![NONE; self.words.len()];
         let mut hashes = vec![None; self.words.len()];
-        for slot in &self.slots {
-            if let Some(hash) = hashes.get_mut(slot.at as usize) {
-                *hash = Some(slot.hash);
+        for (hash, at) in self.places.iter() {
+            if let Some(known) = hashes.get_mut(at as usize) {
+                *known = Some(hash);
             }
         }
         let mut compact = Self { hasher: self.hasher, ..Self::default() };
         for ((word, hash), number) in self.words.into_iter().zip(hashes).zip(&mut renumbered) {
-            // Only words in use have a slot.
+            // Only words in use have a place.
             if let Some(hash) = hash {
                 let at = compact.words.push(word);
                 *number = at;
-                let slot = Slot { hash, at };
-                compact.slots.insert_unique(spread(hash), slot, |slot| spread(slot.hash));
+                compact.places.insert(hash, at);
             }
         }
         (compact, renumbered)

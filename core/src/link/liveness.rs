@@ -71,12 +71,17 @@ impl Liveness {
         self.unanswered = 0;
     }
 
-    /// The first PING after CONNECT: what has come and gone since `opened` is taken for a round
-    /// trip before there is a better measure (observed on nats-server 2.15.1).
+    /// CONNECT: what has come and gone since `opened` is taken for a round trip before there is a
+    /// better measure, in whole microseconds (observed on nats-server 2.15.1).
     pub(crate) fn greeted(&mut self, opened: Time, now: Time) {
         if self.rtt.is_zero() {
-            self.rtt = now.since(opened);
+            self.rtt = Duration::from_micros(now.since(opened).as_micros() as u64);
         }
+    }
+
+    /// When the peer last did something.
+    pub(crate) fn last_activity(&self) -> Time {
+        self.active
     }
 
     /// How long the last answer to a ping took; zero before there is one.

@@ -22,6 +22,7 @@ use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate}
 use crate::id::LinkId;
 use crate::outbound::Outbound;
 use crate::settings::Settings;
+use crate::shard::Traffic;
 use crate::time::Time;
 use crate::wire::{ConnectOptions, ParseRules, Parser, ServerInfo, quote};
 
@@ -190,6 +191,12 @@ pub(crate) struct Link {
     /// What its user may not do; `None` for those who may do everything.
     pub(crate) permissions: Option<Box<LinkPermissions>>,
     pub(crate) liveness: Liveness,
+    /// What came from it.
+    pub(crate) received: Traffic,
+    /// What was delivered to it.
+    pub(crate) sent: Traffic,
+    /// ... and is added to its account's by now.
+    pub(crate) tallied: Traffic,
     /// The account it is in.
     pub(crate) account: AccountId,
     /// ... and counts in, which it does from its login on.
@@ -250,6 +257,9 @@ impl Link {
             calls: 0,
             permissions: None,
             liveness: Liveness::new(now, interval),
+            received: Traffic::default(),
+            sent: Traffic::default(),
+            tallied: Traffic::default(),
             account: AccountId::GLOBAL,
             member: false,
             expires: None,
@@ -306,10 +316,10 @@ impl Link {
 
     /// To be called when anything changes that [`Flags::patient`] depends on.
     pub(crate) fn judge_patience(&mut self) {
-        let Flags { verbose, pedantic, mapped, .. } = self.flags;
+        let Flags { verbose, mapped, .. } = self.flags;
         let counted = |it: &LinkPermissions| it.rules().responses().is_some();
         let counted = self.permissions.as_deref().is_some_and(counted);
-        self.flags.patient = !(verbose || pedantic || mapped || counted);
+        self.flags.patient = !(verbose || mapped || counted);
     }
 
     /// What the parser must hold against this peer.

@@ -169,7 +169,7 @@ impl<'a> Delivery<'a> {
     #[cold]
     fn hand_over_restricted(&mut self, id: SubId, message: &Publish<'_>) -> bool {
         let Some(sub) = self.subs.get_mut(id) else { return false };
-        let (slot, queue) = (sub.link, sub.queue.as_deref());
+        let (slot, queue) = (sub.link, sub.queue());
         let link = self.links.at_mut(slot);
         let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut()) else {
             return false;
@@ -180,7 +180,7 @@ impl<'a> Delivery<'a> {
             return false;
         }
         let link = self.links.at_mut(slot);
-        if let Some(reply) = message.reply
+        if let Some(reply) = message.reply.filter(|reply| !reply.is_empty())
             && let Some(permissions) = link.and_then(|link| link.permissions.as_deref_mut())
         {
             permissions.request_delivered(reply, self.now, self.hasher);
@@ -210,6 +210,7 @@ impl<'a> Delivery<'a> {
             }
         }
         sub.delivered += 1;
+        link.sent.add(1, self.body as u64);
         let pending = link.outbound.pending();
         if pending + self.body > self.high {
             let seen = if link.flags.headers { self.body } else { self.body - message.header_len };
@@ -239,7 +240,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Gives the message to several subscriptions and counts who took it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hand_over_all(&mut self, ids: &[SubId]) -> usize {
         let mut taken = 0;
         for &id in ids {

@@ -4,11 +4,12 @@
 //! small bodies lie in one buffer, large bodies are shared by reference count.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
 use super::Way;
+use super::latency::Responder;
 use crate::account::AccountId;
 use crate::id::{LinkId, ShardId, SubId};
 use crate::limits::SHARED_PAYLOAD;
@@ -35,6 +36,7 @@ pub(crate) struct Pick<'a> {
 #[derive(Debug)]
 enum Item {
     Stall(LinkId),
+    Responder(Arc<Responder>),
     Message(Header),
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct Routed<'b> {
 pub(crate) enum Envelope<'b> {
     /// A consumer of this link's messages lags behind.
     Stall(LinkId),
+    /// Who sent the message that comes next.
+    Responder(&'b Arc<Responder>),
     Message(Routed<'b>),
 }
 
@@ -175,6 +179,16 @@ impl Batch {
         self.items.push(Item::Stall(link));
     }
 
+    /// Says who sent the message that was pushed last, if it is one of `from`.
+    pub(crate) fn introduce(&mut self, from: Origin, responder: &Arc<Responder>) {
+        if let Some(at) = self.items.len().checked_sub(1)
+            && let Some(Item::Message(header)) = self.items.get(at)
+            && header.from == from
+        {
+            self.items.insert(at, Item::Responder(responder.clone()));
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -197,6 +211,7 @@ impl Batch {
         self.read.item += 1;
         Some(match item {
             Item::Stall(link) => Envelope::Stall(*link),
+            Item::Responder(responder) => Envelope::Responder(responder),
             Item::Message(header) => {
                 let mut data = self.data.get(self.read.data..).unwrap_or(&[]);
                 let mut picks = self.picks.get(self.read.pick..).unwrap_or(&[]);

@@ -5,12 +5,16 @@
 //! batch for another shard ([`mail`]).
 
 pub(crate) mod deliver;
+mod latency;
 pub(crate) mod mail;
 pub(crate) mod own;
 mod request_info;
 pub(crate) mod run;
 pub(crate) mod services;
 mod streams;
+mod tracing_headers;
+
+use std::sync::Arc;
 
 use deliver::{Delivery, Effects, Means, NOBODY};
 use mail::{Batch, Envelope, Origin, Pick};
@@ -19,7 +23,7 @@ use services::Request;
 
 use crate::account::AccountId;
 use crate::id::{LinkId, ShardId, SubId};
-use crate::interest::{Member, Plan, QueueGroup};
+use crate::interest::{Awaited, Member, Plan, QueueGroup};
 use crate::link::Phase;
 use crate::link::client::ops::Sender;
 use crate::link::client::trace::Tracer;
@@ -89,7 +93,7 @@ impl Shard {
             });
             taken += usize::from(outbox.push(way, 0, plain, picks, message));
         }
-        if plan.responses || plan.services.is_some() {
+        if plan.is_left() {
             let (services, responses) = (plan.services.clone(), plan.responses);
             taken += self.cross(way, services.as_deref(), responses, message, request);
         }
@@ -199,6 +203,7 @@ impl Shard {
                 self.end_run();
                 self.stall_link(*link);
             }
+            Envelope::Responder(responder) => self.meet_responder(Arc::clone(responder)),
             Envelope::Message(routed) => {
                 let message = &routed.message();
                 if !(routed.is_plain() && self.run.join(routed.from, message)) {
@@ -255,8 +260,9 @@ impl Shard {
                 outbox.push(routed.way(NOBODY), routed.handovers + 1, false, again, message);
             }
         }
-        if routed.plain && plan.responses {
-            self.cross(routed.way(NOBODY), None, true, message, None);
+        if routed.plain && plan.responses.here {
+            let responses = Awaited { here: true, elsewhere: false };
+            self.cross(routed.way(NOBODY), None, responses, message, None);
         }
         self.apply_relayed_effects(routed.from);
     }
@@ -269,9 +275,8 @@ impl Shard {
         let Some(link) = self.links.at(slot) else { return };
         let Some(view) = self.views.get(link.account) else { return };
         view.account.interest.find(reply, &mut self.found);
-        let own = self.found.plain.iter().filter(|id| id.shard == self.id).find_map(|id| {
-            let sub = self.subs.at(id.slot).filter(|sub| sub.id == *id && sub.link == slot)?;
-            Some(sub.sid.clone())
+        let own = self.found.plain.iter().filter(|id| id.shard == self.id).find_map(|&id| {
+            self.subs.get_mut(id).filter(|sub| sub.link == slot).map(|sub| sub.sid.clone())
         });
         if let Some(sid) = own {
             self.send(slot, |out| encode::no_responders(out, reply, sid.as_slice(), subject));

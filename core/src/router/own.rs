@@ -62,7 +62,8 @@ impl Shard {
     /// Publishes a message of the server's own; returns whether anybody took it.
     pub fn publish_own(&mut self, now: Time, message: OwnMessage<'_>) -> bool {
         self.now = now;
-        let taken = self.send_out(message, None);
+        // An empty reply, as the server's own messages have it (observed on nats-server 2.15.1).
+        let taken = self.send_out(message, Some(b""));
         self.settle();
         taken
     }
@@ -83,7 +84,7 @@ impl Shard {
         self.settle();
     }
 
-    fn send_out(&mut self, message: OwnMessage<'_>, reply: Option<&[u8]>) -> bool {
+    pub(super) fn send_out(&mut self, message: OwnMessage<'_>, reply: Option<&[u8]>) -> bool {
         let body = [message.header, message.payload].concat();
         let header_len = message.header.len();
         let (size, header_size) = (digits(body.len()), digits(header_len));

@@ -1,12 +1,12 @@
 //! What a service of another account is told about a requester: the header `Nats-Request-Info`
 //! (reference security 9.4).
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::account::ServiceImport;
-use crate::auth::Identity;
 use crate::link::{Link, Transport};
 use crate::settings::Settings;
 use crate::time::rfc3339;
@@ -78,11 +78,7 @@ impl RequestInfo {
         import: &ServiceImport,
         settings: &Settings,
     ) -> Self {
-        let mut info = Self {
-            account: account.clone(),
-            rtt: u64::try_from(link.liveness.rtt().as_nanos()).unwrap_or(u64::MAX),
-            ..Self::default()
-        };
+        let mut info = Self::short(link, account);
         if import.share {
             info.share(link, settings);
         }
@@ -90,18 +86,31 @@ impl RequestInfo {
         info
     }
 
+    /// Everything that is known of a client of `account`.
+    pub(super) fn detailed(link: &Link, account: &Arc<str>, settings: &Settings) -> Self {
+        let mut info = Self::short(link, account);
+        info.share(link, settings);
+        info.place(link, settings);
+        info
+    }
+
+    fn short(link: &Link, account: &Arc<str>) -> Self {
+        let rtt = u64::try_from(link.liveness.rtt().as_nanos()).unwrap_or(u64::MAX);
+        Self { account: account.clone(), rtt, ..Self::default() }
+    }
+
+    /// Where the client is.
+    fn place(&mut self, link: &Link, settings: &Settings) {
+        self.server = link.endpoint.info.server_name.as_str().into();
+        self.cluster = settings.cluster.clone();
+    }
+
     /// Everything that is known of the client.
     fn share(&mut self, link: &Link, settings: &Settings) {
         self.start = rfc3339(settings.epoch, link.opened).into();
         self.host = link.client_ip().into();
         self.id = link.cid;
-        self.user = match &link.identity {
-            Identity::User(user) => user.name().into(),
-            Identity::Token(_) => "[REDACTED]".into(),
-            Identity::Anonymous => {
-                link.options.as_deref().map_or("", |it| it.credential(|all| &all.user)).into()
-            }
-        };
+        self.user = link.user().into();
         if let Some(options) = link.options.as_deref() {
             self.name = options.name.clone();
             self.lang = options.lang.clone();
@@ -131,9 +140,18 @@ impl RequestInfo {
     fn name_server(&mut self, link: &Link, import: &ServiceImport, settings: &Settings) {
         let told = import.share || !self.kind.is_empty();
         if told || settings.accounts.system() == Some(import.exporter) {
-            self.server = link.endpoint.info.server_name.as_str().into();
-            self.cluster = settings.cluster.clone();
+            self.place(link, settings);
         }
+    }
+
+    /// The same requester, whichever way its request takes.
+    pub(super) fn requestor(&self) -> Self {
+        Self { through: None, ..self.clone() }
+    }
+
+    /// How far away it is; zero when that is not known.
+    pub(super) fn rtt(&self) -> Duration {
+        Duration::from_nanos(self.rtt)
     }
 
     /// Writes a header block with what is in `block` and this, in place of what a client may have

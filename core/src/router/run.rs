@@ -16,6 +16,7 @@ use crate::interest::Plan;
 use crate::router::deliver::{Delivery, Means};
 use crate::router::mail::{Batch, Origin};
 use crate::router::{Way, takes_part};
+use crate::subject::is_valid_literal;
 use crate::subscription::Sid;
 use crate::wire::{Body, Publish, Verbatim, encode};
 
@@ -85,7 +86,8 @@ impl Run {
         delivery: &Delivery<'_>,
         message: &Publish<'_>,
     ) -> bool {
-        let alone = plan.queues.is_empty() && plan.services.is_none() && !plan.responses;
+        // A pedantic publisher is told about each of the others.
+        let alone = is_valid_literal(message.subject) && plan.queues.is_empty() && !plan.is_left();
         let Some(verbatim) = fits(message).filter(|_| way.patient && alone) else { return false };
         let links = &mut self.links;
         let are_apart = || {
@@ -201,6 +203,7 @@ impl Run {
         }
         let count = self.parts.len() as u64;
         sub.delivered += count;
+        link.sent.add(count, self.body as u64);
         link.outbound.append(means.pool, |out| out.extend_from_slice(&self.text));
         means.pool.mark(&mut link.dirty, sub.link);
         means.effects.out_msgs += count;

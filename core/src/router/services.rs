@@ -12,16 +12,18 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::latency::{Measurements, is_measured};
 use super::request_info::{RequestInfo, digits};
 use super::{NOBODY, Way};
 use crate::account::{AccountId, ResponseKind, ServiceImport};
 use crate::id::{Standing, SubId};
+use crate::interest::Awaited;
 use crate::shard::{Output, Shard};
 use crate::time::Time;
 use crate::wire::{Body, Publish};
 
 /// What the reply subjects of requests from other accounts start with.
-const MAPPED: &[u8] = b"_R_.";
+pub(super) const MAPPED: &[u8] = b"_R_.";
 
 /// ... and those of the server's own requests.
 const OWN: &[u8] = b"$SYS._INBOX.";
@@ -50,18 +52,19 @@ pub(crate) struct Request {
 /// The requests of one shard that wait for responses.
 #[derive(Default)]
 pub(crate) struct Responses {
-    waiting: HashMap<Token, Waiting>,
+    pub(super) waiting: HashMap<Token, Waiting>,
     /// By account and what comes before.
     prefixes: HashMap<(AccountId, &'static [u8]), Token>,
     sweep: Option<Time>,
+    pub(super) measured: Measurements,
 }
 
-struct Waiting {
+pub(super) struct Waiting {
     exporter: AccountId,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     kind: ResponseKind,
     threshold: Duration,
-    until: Time,
+    pub(super) until: Time,
 }
 
 /// Who wants a response.
@@ -76,7 +79,7 @@ pub(super) enum Wanted {
 impl Responses {
     /// When to look for late ones.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.sweep
+        self.sweep.into_iter().chain(self.measured.deadline()).min()
     }
 
     /// Forgets what has waited for too long, and returns what of it the server itself waits for.
@@ -110,6 +113,7 @@ impl Shard {
         for number in self.responses.sweep(self.now) {
             self.outputs.push_back(Output::Response(number, None));
         }
+        self.give_up_measurements();
     }
 
     /// Takes a message out of its account: as a request by service imports, as a response to
@@ -120,18 +124,21 @@ impl Shard {
         &mut self,
         way: Way,
         services: Option<&[Standing]>,
-        responses: bool,
+        responses: Awaited,
         message: &Publish<'_>,
         request: Option<&Request>,
     ) -> usize {
         let mut taken = 0;
+        if responses.elsewhere {
+            self.introduce_responder(way.from, message.subject);
+        }
         for service in services.unwrap_or_default() {
             taken += match *service {
                 Standing::Import(number) => self.serve(way, number, message, request),
                 Standing::Own(number) => self.call(way, number, message),
             };
         }
-        if responses {
+        if responses.here {
             self.respond(way, message);
             taken += 1;
         }
@@ -164,18 +171,25 @@ impl Shard {
                 Request { info, hops: 1 }
             }
         };
+        let measured = self.measure(&import, &next.info, message.header());
         let subject = self.name_there(&import, message.subject);
         let mut body = Vec::with_capacity(message.body.as_slice().len() + 256);
         next.info.write(message.header(), &mut body);
         let header_len = body.len();
         body.extend_from_slice(message.payload());
-        let waiting = message.reply.and_then(|reply| {
+        let mut waiting = message.reply.filter(|reply| !reply.is_empty()).and_then(|reply| {
             let wanted = Wanted::In(way.account, reply.into());
             self.expect(import.exporter, wanted, import.terms.response, import.terms.threshold)
         });
-        let reply = waiting.map(|token| self.reply_subject(import.exporter, token));
+        let mut reply = waiting.map(|token| self.reply_subject(import.exporter, token));
+        // A response that ends several measurements shows it all the way.
+        if let Some(reply) = &mut reply
+            && (measured.is_some() || message.reply.is_some_and(is_measured))
+        {
+            self.mark_measured(reply);
+        }
         let (size, header_size) = (digits(body.len()), digits(header_len));
-        let message = Publish {
+        let request = Publish {
             subject: &subject,
             reply: reply.as_deref(),
             size: size.as_bytes(),
@@ -186,11 +200,14 @@ impl Shard {
         };
         let there =
             Way { account: import.exporter, deaf: NOBODY, crossed: true, patient: false, ..way };
-        let taken = self.route_on(there, &message, Some(&next));
+        let taken = self.route_on(there, &request, Some(&next));
         if taken == 0
-            && let Some(token) = waiting
+            && let Some(token) = waiting.take()
         {
             self.unexpect(token);
+        }
+        if let Some(measured) = measured {
+            self.watch(measured, message.reply.is_some(), waiting);
         }
         taken
     }
@@ -273,7 +290,7 @@ impl Shard {
             Wanted::Own(number) => self.answered(number, message),
             Wanted::In(account, reply) => {
                 // A response may want one itself.
-                let again = message.reply.and_then(|reply| {
+                let again = message.reply.filter(|reply| !reply.is_empty()).and_then(|reply| {
                     let wanted = Wanted::In(way.account, reply.into());
                     self.expect(account, wanted, ResponseKind::Singleton, threshold)
                 });
@@ -285,9 +302,11 @@ impl Shard {
                     verbatim: None,
                     ..message.clone()
                 };
-                if self.route_on(there, &response, None) == 0 {
+                let taken = self.route_on(there, &response, None);
+                if taken == 0 {
                     self.responses.waiting.remove(&token);
                 }
+                self.measured_response(token, way.from, taken > 0);
             }
         }
     }

@@ -22,11 +22,12 @@ impl Shard {
         let mut there = Vec::new();
         for import in &rules.streams {
             let Some(sub) = self.subs.at(sub_slot) else { return };
+            let Some(parent) = self.subs.id(sub_slot) else { return };
             there.clear();
-            if !import.renaming.wanted(&sub.subject, &mut there) {
+            if !import.renaming.wanted(sub.subject(), &mut there) {
                 continue;
             }
-            let (parent, queue) = (sub.id, sub.queue.clone());
+            let queue = sub.queue().map(<[u8]>::to_vec);
             if let Some(exporter) = self.shared.accounts.get(import.exporter)
                 && let Some(id) = self.subs.import(parent, import, &there)
             {
@@ -52,7 +53,7 @@ impl Shard {
         // Hash tables have no order worth keeping; slots have one that replays.
         subs.sort_unstable();
         for sub in subs {
-            let queue = self.subs.at(sub).and_then(|sub| sub.queue.clone());
+            let queue = self.subs.at(sub).and_then(|sub| sub.queue().map(<[u8]>::to_vec));
             self.drop_streams(sub, queue.as_deref());
             self.import_streams(sub, account);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Shard;
-use crate::account::{Account, AccountId, Rules};
+use crate::account::{Account, AccountId, Rules, Tally};
 use crate::id::ShardId;
 use crate::interest::{DEFAULT_CAPACITY, MatchCache};
 use crate::settings::Settings;
@@ -14,6 +14,8 @@ pub(crate) struct View {
     pub(crate) account: Arc<Account>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) cache: MatchCache,
+    /// What this shard's clients in it have sent and been given.
+    pub(crate) tally: Arc<Tally>,
     /// Links of this shard that are logged in to it.
     links: usize,
 }
@@ -42,11 +44,12 @@ impl Views {
 
     fn put(&mut self, account: Arc<Account>, rules: Arc<Rules>) {
         let (at, cache) = (account.id.index(), MatchCache::new(self.shard, DEFAULT_CAPACITY));
+        let tally = account.tally(self.shard);
         if self.views.len() <= at {
             self.views.resize_with(at + 1, || None);
         }
         if let Some(place) = self.views.get_mut(at) {
-            *place = Some(Box::new(View { account, rules, cache, links: 0 }));
+            *place = Some(Box::new(View { account, rules, cache, tally, links: 0 }));
         }
     }
 
@@ -86,6 +89,7 @@ impl Shard {
         link.account = id;
         link.member = true;
         link.obey(&view.rules, self.settings.epoch);
+        self.advise_count(id);
         true
     }
 
@@ -94,10 +98,13 @@ impl Shard {
         let Some(link) = self.links.at_mut(slot).filter(|link| link.member) else { return };
         link.member = false;
         let id = link.account;
+        let fresh = link.sent - std::mem::replace(&mut link.tallied, link.sent);
         if let Some(view) = self.views.get_mut(id) {
+            view.tally.sent(fresh);
             view.account.leave();
             view.links -= 1;
             self.views.forget(id);
+            self.advise_count(id);
         }
     }
 

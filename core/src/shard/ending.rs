@@ -82,6 +82,7 @@ impl Shard {
         self.notice(slot, || Event::Closed(reason));
         self.unsubscribe_all(slot);
         self.leave(slot);
+        self.advise_disconnected(slot, reason);
     }
 
     /// A link's queue would exceed the limit.

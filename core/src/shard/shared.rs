@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-use crate::account::{Account, Accounts, Registry};
+use crate::account::{Account, Accounts, OwnService, Registry};
 use crate::counters::{Counters, Totals};
 use crate::id::{ShardId, Standing, SubId};
 use crate::router::mail::Mailbox;
@@ -48,7 +48,23 @@ impl Shared {
         self.accounts.named(name)
     }
 
-    /// Has the accounts' service imports answer; to be called before the shards are told of
+    /// The account with this name, if it is known.
+    pub fn known_account(&self, name: &str) -> Option<Arc<Account>> {
+        self.accounts.known(name)
+    }
+
+    /// All accounts that were ever known, in the order of their numbers.
+    pub fn all_accounts(&self) -> Vec<Arc<Account>> {
+        self.accounts.all()
+    }
+
+    /// Has the server itself answer these in the accounts that [`Self::announce`] is told of from
+    /// now on, as [`Self::serve`] does in one account.
+    pub fn provide(&self, services: Vec<OwnService>) {
+        self.accounts.provide(services);
+    }
+
+    /// Has the accounts' service imports answer, and what the server provides; to be called before the shards are told of
     /// `accounts`.
     pub fn announce(&self, accounts: &Accounts) {
         self.accounts.announce(accounts);

@@ -121,8 +121,8 @@ pub(super) fn plain_publish<'a>(input: &mut &'a [u8], rules: &ParseRules) -> Opt
     }
     let (len, digits) = number?;
     let (size, rest) = announced.split_at_checked(digits)?;
-    let (octets, after) = rest.strip_prefix(b"\r\n")?.split_at_checked(len)?;
-    let after = after.strip_prefix(b"\r\n")?;
+    let (octets, after) = after_line_end(rest)?.split_at_checked(len)?;
+    let after = after_line_end(after)?;
     let arguments = line.len() - rest.len();
     if subject.is_empty()
         || arguments > rules.max_control_line
@@ -153,6 +153,15 @@ fn leading_size(text: &[u8]) -> Option<(usize, usize)> {
         if digits > MAX_SIZE_DIGITS {
             return None;
         }
+    }
+}
+
+/// What follows CR LF. (`strip_prefix` compares by a call.)
+#[inline]
+fn after_line_end(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'\r', b'\n', rest @ ..] => Some(rest),
+        _ => None,
     }
 }
 
@@ -189,7 +198,7 @@ fn publish<'a, const HEADERS: bool>(input: &mut &'a [u8], rules: &ParseRules) ->
         return None;
     }
     let (octets, after) = rest.split_at_checked(len)?;
-    *input = after.strip_prefix(b"\r\n")?;
+    *input = after_line_end(after)?;
     let headers = header_len > 0;
     let verbatim = if single && end == End::CrLf && headers == HEADERS && len < SHARED_PAYLOAD {
         let line = unit.get(..verb + subject.len() + 2);

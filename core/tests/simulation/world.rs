@@ -260,7 +260,7 @@ impl World {
                 Output::Resume(link) => self.set_paused(shard, link, false),
                 Output::Close(link, reason) => self.cut_off(shard, link, reason),
                 Output::Ask(_) => unreachable!("nobody has a hashed password"),
-                Output::Called(_) | Output::Response(..) => {
+                Output::Called(_) | Output::Response(..) | Output::Advisory(_) => {
                     unreachable!("the server itself says nothing");
                 }
                 Output::Notice(_) => {}

@@ -8,12 +8,12 @@ use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 /// Indented by two spaces, without a trailing line feed.
-pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
     write(value, Go(PrettyFormatter::new()))
 }
 
 /// On one line.
-pub(super) fn compact(value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn compact(value: &impl Serialize) -> Vec<u8> {
     write(value, Go(CompactFormatter))
 }
 

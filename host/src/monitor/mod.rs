@@ -13,7 +13,7 @@
 
 mod health;
 mod http;
-mod json;
+pub(crate) mod json;
 #[cfg(test)]
 mod tests;
 mod varz;

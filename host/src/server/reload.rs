@@ -76,7 +76,8 @@ impl Server {
             true => None,
             false => Some(self.log.prepare(&options.log)?),
         };
-        let settings = settings(&self.shared, &options, self.epoch).map_err(StartError::from)?;
+        let settings =
+            settings(&self.shared, &options, &info, self.epoch).map_err(StartError::from)?;
         let settings = Arc::new(settings);
         let service = self.service(&old, &options, &info, &settings);
         // From here on nothing fails.

@@ -19,7 +19,7 @@ use nervure_core::auth::{Answer, Ask, CallId, Question};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
-use nervure_core::shard::{Output, Shard, Shared};
+use nervure_core::shard::{Called, Output, OwnMessage, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
@@ -29,6 +29,7 @@ use self::callouts::{Callout, Callouts};
 use super::callout::AuthService;
 use super::gate::{Entry, Gate, Rejected};
 use super::passwords::Passwords;
+use super::system::{EventQueue, Look, Publication, Services};
 use super::workers::Workers;
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
@@ -68,6 +69,10 @@ pub(super) enum Command {
         pins: Option<Arc<TlsServer>>,
         done: oneshot::Sender<()>,
     },
+    /// Somebody wants to see something.
+    Look(Look),
+    /// The server itself says something.
+    Publish(Publication),
     /// Clients are to leave.
     LameDuck { grace: Duration, total: Duration },
     /// The server stops.
@@ -106,9 +111,9 @@ impl ShardHandle {
 /// Starts `count` shard threads.
 pub(super) fn spawn(
     count: usize,
-    shared: &Arc<Shared>,
-    settings: &Arc<Settings>,
+    (shared, settings): (&Arc<Shared>, &Arc<Settings>),
     service: Option<&Arc<AuthService>>,
+    (services, events): (&Arc<Services>, &EventQueue),
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
@@ -125,6 +130,8 @@ pub(super) fn spawn(
             siblings: senders.clone(),
             workers: workers.clone(),
             passwords: passwords.clone(),
+            services: services.clone(),
+            events: events.clone(),
             start,
             log,
         };
@@ -185,6 +192,8 @@ struct Around {
     siblings: Vec<mpsc::UnboundedSender<Command>>,
     workers: Arc<Workers>,
     passwords: Arc<Passwords>,
+    services: Arc<Services>,
+    events: EventQueue,
     start: Instant,
     log: Logger,
 }
@@ -275,6 +284,12 @@ impl Driver {
                 self.shard.borrow_mut().resolve(self.now(), call, answer);
             }
             Command::Callout(callout) => self.call_out(callout),
+            Command::Look(look) => look(&self.shard.borrow()),
+            Command::Publish(Publication { account, subject, header, payload }) => {
+                let (subject, header, payload) = (&*subject, &*header, &*payload);
+                let message = OwnMessage { account, subject, header, payload };
+                self.shard.borrow_mut().publish_own(self.now(), message);
+            }
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
@@ -412,7 +427,8 @@ impl Driver {
                     }
                 }
                 Output::Response(number, response) => self.called_out(number, response),
-                Output::Called(_) => {}
+                Output::Called(called) => self.call(&called),
+                Output::Advisory(advisory) => self.around.events.push(*advisory),
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
                 Output::Idle(deadline) => {
                     if self.deadline.replace(deadline) != deadline {
@@ -443,6 +459,12 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Has the server itself answer.
+    fn call(&self, called: &Called) {
+        let Around { id, siblings, services, .. } = &self.around;
+        services.call(called, &self.shard.borrow(), usize::from(id.0), siblings);
     }
 
     fn change(&self, id: LinkId, change: impl FnOnce(&mut State)) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use nervure_core::account::{Account, SYSTEM};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 
@@ -54,6 +55,15 @@ impl Status {
 
     pub(super) fn info(&self) -> Arc<ServerInfo> {
         self.lock().info.clone()
+    }
+
+    /// The system account in force.
+    pub(super) fn system_account(&self) -> Option<Arc<Account>> {
+        self.system_account_in(&self.lock().options)
+    }
+
+    fn system_account_in(&self, options: &Options) -> Option<Arc<Account>> {
+        self.shared.known_account(options.system_account.as_deref().unwrap_or(SYSTEM))
     }
 
     fn lock(&self) -> MutexGuard<'_, Changing> {
@@ -142,7 +152,9 @@ impl StatusSource for Status {
             tags: options.tags.clone(),
             metadata: options.metadata.clone(),
             feature_flags: options.feature_flags.clone(),
-            system_account: String::new(),
+            system_account: self
+                .system_account_in(options)
+                .map_or_else(String::new, |it| it.name.to_string()),
             pinned_account_fails: 0,
             slow_consumer_stats: clients(totals.slow_consumers),
             stale_connection_stats: Some(clients(totals.stale_connections)),

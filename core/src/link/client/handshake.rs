@@ -12,6 +12,7 @@ use crate::wire::{ClientInfo, ConnectOptions, encode};
 impl Shard {
     /// CONNECT, the first or a repeated one (client-protocol.md 2.4).
     pub(crate) fn connect(&mut self, slot: u32, json: &[u8]) -> Flow {
+        let now = self.now;
         let Some(link) = self.links.at_mut(slot) else { return Flow::Break(()) };
         // Traffic has logged in whoever has an identity but has not said CONNECT.
         let again = link.flags.connected || link.identity != Identity::Anonymous;
@@ -22,6 +23,7 @@ impl Shard {
             self.close(slot, CloseReason::ProtocolViolation);
             return Flow::Break(());
         }
+        link.liveness.greeted(link.opened, now);
         if again {
             link.permissions = None;
             self.unsubscribe_all(slot);
@@ -72,6 +74,7 @@ impl Shard {
         }
         let verbose = link.flags.verbose;
         link.options = Some(options);
+        self.advise_connected(slot);
         self.schedule(slot);
         if verbose {
             self.send_word(slot, encode::OK);

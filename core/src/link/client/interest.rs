@@ -79,12 +79,9 @@ impl Shard {
             self.send_word(slot, encode::OK);
         }
         if let Some(sub_slot) = self.find_sid(slot, sid) {
-            let id = self.subs.at(sub_slot).map(|sub| sub.id);
-            if let Some(sub) = id.and_then(|id| self.subs.get_mut(id)) {
-                match max {
-                    Some(max) if u64::from(max) > sub.delivered => sub.max = max,
-                    _ => self.end_subscription(sub_slot),
-                }
+            match (max, self.subs.at_mut(sub_slot)) {
+                (Some(max), Some(sub)) if u64::from(max) > sub.delivered => sub.max = max,
+                _ => self.end_subscription(sub_slot),
             }
         }
     }
@@ -113,6 +110,7 @@ impl Shard {
     }
 
     fn forget_subscription(&mut self, sub_slot: u32) {
+        let Some(id) = self.subs.id(sub_slot) else { return };
         if let Some(sub) = self.subs.remove(sub_slot) {
             if self.settings.trace.is_some() {
                 let sid = String::from_utf8_lossy(sub.sid.as_slice());
@@ -120,9 +118,9 @@ impl Shard {
             }
             let account = self.links.at(sub.link).map(|link| link.account);
             if let Some(view) = account.and_then(|account| self.views.get(account)) {
-                view.account.interest.remove(&sub.subject, sub.queue.as_deref(), sub.id);
+                view.account.interest.remove(sub.subject(), sub.queue(), id);
             }
-            self.drop_streams(sub_slot, sub.queue.as_deref());
+            self.drop_streams(sub_slot, sub.queue());
             self.counters().subscriptions.sub(1);
         }
     }

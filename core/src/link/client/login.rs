@@ -234,6 +234,7 @@ impl Shard {
             Moment::Reload => {
                 link.phase = Phase::Open;
                 link.options = Some(options);
+                self.advise_connected(slot);
                 Flow::Continue(())
             }
         }
@@ -288,6 +289,7 @@ impl Shard {
             let who = who(&link.shown(&options, None));
             link.options = Some(options);
             self.notice(slot, || Event::Refused { who, why: denial.to_string() });
+            self.advise_refused(slot, &denial);
         }
         self.refuse(slot, denial.reason, "Authorization Violation")
     }
@@ -398,6 +400,7 @@ impl Shard {
                 let Some(link) = self.links.at_mut(slot) else { return false };
                 link.options = Some(options);
                 link.phase = Phase::Open;
+                self.advise_connected(slot);
                 true
             }
             Verdict::Deny(denial) => self.denied(slot, options, denial).is_continue(),

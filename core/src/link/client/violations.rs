@@ -74,15 +74,15 @@ impl Shard {
         };
         let mut forbidden: Vec<u32> = link.sids.iter().copied().collect();
         forbidden.retain(|&sub| {
-            self.subs.at(sub).is_some_and(|sub| {
-                !permissions.rules().may_subscribe(&sub.subject, sub.queue.as_deref())
-            })
+            self.subs
+                .at(sub)
+                .is_some_and(|sub| !permissions.rules().may_subscribe(sub.subject(), sub.queue()))
         });
         // Hash tables have no order worth keeping; slots have one that replays.
         forbidden.sort_unstable();
         for sub_slot in forbidden {
             let Some(sub) = self.subs.at(sub_slot) else { continue };
-            let mut wanted = wanted(&sub.subject, sub.queue.as_deref());
+            let mut wanted = wanted(sub.subject(), sub.queue());
             // Writing to a String cannot fail.
             let _ = write!(wanted, " (sid {})", quote(sub.sid.as_slice()));
             self.end_subscription(sub_slot);

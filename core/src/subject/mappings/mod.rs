@@ -135,6 +135,26 @@ impl Mappings {
         Self { index, rules }
     }
 
+    /// Everything that may become of a message on `subject`, with percentages; `None` is that it is
+    /// lost. Empty when no mapping is about it. Placeholders that leave it to chance are drawn once.
+    pub fn outcomes(&self, subject: &[u8]) -> Vec<(u8, Option<Vec<u8>>)> {
+        let Some(rule) = self.index.find(subject).and_then(|rule| self.rules.get(rule)) else {
+            return Vec::new();
+        };
+        let mut below = 0;
+        let mut outcomes = Vec::new();
+        for (up_to, transform) in &rule.destinations {
+            let mut mapped = Vec::new();
+            transform.rename(subject, &mut mapped);
+            outcomes.push((up_to - below, Some(mapped)));
+            below = *up_to;
+        }
+        if below < 100 {
+            outcomes.push((100 - below, (!rule.lossy).then(|| subject.to_vec())));
+        }
+        outcomes
+    }
+
     /// Appends the new subject of a message on `subject` to `out`; nothing for one that is lost,
     /// which goes on with an empty subject. False when the subject stays.
     ///

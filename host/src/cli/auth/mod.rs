@@ -6,6 +6,7 @@
 
 mod creds;
 mod error;
+mod explain;
 mod given;
 mod help;
 mod inspect;

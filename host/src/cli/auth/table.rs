@@ -1,7 +1,7 @@
 //! The one table of `nervure auth`: it drives the parser and is what `--help` prints.
 
 use super::given::Given;
-use super::{AuthError, Input, Text, creds, inspect, jwt, nkey, password};
+use super::{AuthError, Input, Text, creds, explain, inspect, jwt, nkey, password};
 
 /// One command.
 pub(super) struct Command {
@@ -183,5 +183,24 @@ pub(super) static COMMANDS: &[Command] = &[
             flag("out", "FILE", OUT),
         ],
         run: creds::make,
+    },
+    Command {
+        name: "explain",
+        words: &[],
+        needed: 0,
+        about: "Print who a server with this configuration would take a client for, where\n\
+                its messages would go, and why not; that the client has the password or\n\
+                the seed is taken for granted",
+        flags: &[
+            flag("config", "FILE", "The server's configuration"),
+            flag("user", "NAME", "The client shows this user name"),
+            flag("nkey", "KEY", "The client shows this public key"),
+            flag("token", "", "The client has the token"),
+            flag("websocket", "", "The client comes over WebSocket"),
+            flag("pub", "SUBJECT", "It publishes to this; may be repeated"),
+            flag("sub", "SUBJECT", "It subscribes to this; may be repeated"),
+            flag("queue", "NAME", "It subscribes as a member of this queue"),
+        ],
+        run: explain::explain,
     },
 ];

