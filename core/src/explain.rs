@@ -73,6 +73,7 @@ pub fn login(
     match auth.decide(&shown, &ground) {
         Verdict::Grant(identity) => Ok(identity),
         Verdict::Deny(denial) => Err(denial.to_string()),
+        Verdict::Delegate(_) => Err("the auth callout service decides".to_owned()),
         Verdict::Ask(..) | Verdict::NotMine => Err("nothing says yes".to_owned()),
     }
 }

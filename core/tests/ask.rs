@@ -1,7 +1,7 @@
 //! Links that wait for an answer from elsewhere: what they read, what becomes of the rest, and
 //! who is served meanwhile.
 
-#![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says no by panicking")]
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -22,6 +22,16 @@ fn settings(hash: &str) -> Settings {
     let users = users.map(|(name, password)| User::with_password(name, Secret::new(password)));
     let users = Arc::new(Users::new(users));
     Settings { auth: Auth { required: true, users, ..Auth::default() }, ..Settings::default() }
+}
+
+impl Asked {
+    /// The password and the hash that the first question is about.
+    fn bcrypt(&self) -> (&Secret, &Arc<str>) {
+        match &self.asks[0].question {
+            Question::Bcrypt { password, hash } => (password, hash),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 struct World {
@@ -122,9 +132,7 @@ fn what_follows_connect_is_left_to_the_driver_and_taken_after_the_answer() {
     let all = [HASHED, b"SUB x 1\r\nPUB x 2\r\nhi\r\nPING\r\n"].concat();
     let (taken, asked) = world.say(link, &all);
     assert_eq!(taken, HASHED.len());
-    let Question::Bcrypt { password, hash } = &asked.asks[0].question else {
-        panic!("it is a password that is asked about")
-    };
+    let (password, hash) = asked.bcrypt();
     assert_eq!((password.expose(), &**hash), ("b", HASH));
     let call = asked.asks[0].call;
     assert_eq!(asked, Asked { asks: asked.asks.clone(), ..Asked::default() });
@@ -225,9 +233,7 @@ fn a_reload_asks_again_only_where_the_hash_has_changed() {
     assert_eq!(world.reload(more), Asked::default(), "the same password and hash as before");
     let changed = HASH.replace("abc", "abd");
     let asked = world.reload(settings(&changed));
-    let Question::Bcrypt { password, hash } = &asked.asks[0].question else {
-        panic!("it is a password that is asked about")
-    };
+    let (password, hash) = asked.bcrypt();
     assert_eq!((password.expose(), &**hash), ("b", &*changed));
     let publisher = world.open();
     let (_, published) = world.say(publisher, &[PLAIN, b"PUB x 0\r\n\r\n"].concat());

@@ -4,6 +4,7 @@
 //! Nothing here knows how it was spelled.
 
 mod accounts;
+mod callout;
 mod declarations;
 mod operators;
 mod resolver;
@@ -17,6 +18,8 @@ use nervure_core::Limits;
 use nervure_core::account::SenderIdentity;
 use nervure_core::auth::{ConnectionTypes, Permissions, PublicKey, Step};
 use nervure_core::subject::mappings::Mapping;
+
+pub use callout::{CalloutCacheOptions, CalloutOptions};
 
 pub use accounts::{
     AccountLimitOptions, AccountOptions, ExportKind, ExportOptions, ImportKind, ImportOptions,
@@ -137,9 +140,8 @@ pub struct AuthOptions {
     pub proxy_required: bool,
     /// The steps of authentication that come first, in this order. Empty is nats-server's order.
     pub order: Vec<Step>,
-    /// Authentication is configured in a way this version cannot check (callout): it is
-    /// required all the same, so that nobody slips in.
-    pub fail_closed: bool,
+    /// A service decides about most clients.
+    pub callout: Option<CalloutOptions>,
 }
 
 impl std::fmt::Debug for AuthOptions {

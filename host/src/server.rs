@@ -5,8 +5,10 @@
 //! to say is flushed from whatever task is running. A task that finds its socket full waits for
 //! room on its own.
 
+mod callout;
 mod gate;
 mod in_force;
+mod keys;
 mod monitoring;
 mod passwords;
 mod placement;
@@ -15,6 +17,7 @@ mod shard_loop;
 mod status;
 mod system;
 mod ways;
+mod workers;
 mod zones;
 
 use std::net::SocketAddr;
@@ -31,9 +34,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use self::callout::{Around, AuthService, Stats};
 use self::gate::Gate;
 use self::in_force::InForce;
 pub use self::in_force::{AccountRefusal, OperatorError, Taken};
+use self::keys::Keys;
 use self::monitoring::Monitoring;
 pub use self::monitoring::MonitoringError;
 use self::placement::Placement;
@@ -118,6 +123,7 @@ pub struct Server {
     monitoring_tls: Option<watch::Sender<Arc<TlsServer>>>,
     monitor: Option<tokio::task::JoinHandle<()>>,
     status: Arc<Status>,
+    keys: Arc<Keys>,
     /// What the server says in the system account, and who does.
     speaker: Arc<Speaker>,
     reporter: Option<tokio::task::JoinHandle<()>>,
@@ -254,7 +260,8 @@ impl Builder {
         if let (Some(options), Some(address)) = (&mut options.websocket, websocket_address) {
             options.listen.port = address.port();
         }
-        let info = describe(&identity(&options), &options, address.port());
+        let keys = Arc::new(Keys::generate()?);
+        let info = describe(&identity(&options, &keys), &options, address.port());
         let (tcp_gate, gate) = watch::channel(Arc::new(Gate::tcp(&options, &info, &log)?));
         let websocket_gates = match &options.websocket {
             Some(ws) => Some(watch::channel(Arc::new(Gate::websocket(&options, ws, &info, &log)?))),
@@ -267,7 +274,16 @@ impl Builder {
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let settings = settings(&shared, &options, &info, epoch)?;
+        let settings = Arc::new(settings(&shared, &options, &info, epoch)?);
+        let callout_stats = Arc::<Stats>::default();
+        let around = Around {
+            info: &info,
+            settings: &settings,
+            keys: &keys,
+            stats: &callout_stats,
+            log: &log,
+        };
+        let service = AuthService::new(&options, &around, None).map(Arc::new);
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
         let status = Arc::new(Status {
@@ -275,11 +291,13 @@ impl Builder {
             monitoring_port: http_address.map_or(0, |address| address.port()),
             shards: count,
             started: (now, SystemTime::now()),
+            callout_stats,
             changing: Mutex::new(Changing {
                 options: options.clone(),
                 info: Arc::new(info),
                 loaded: SystemTime::now(),
                 leaving: false,
+                callout_cache: service.as_ref().and_then(|service| service.cache()),
                 cpu: CpuMeter::new(now, cpu_time()),
             }),
         });
@@ -297,7 +315,8 @@ impl Builder {
         let (look_ups, asked) = mpsc::unbounded_channel();
         let settings = in_force.settings();
         let around = (&services, &events, &look_ups);
-        let shards = shard_loop::spawn(count, &shared, &settings, around, start, &log)?;
+        let shards =
+            shard_loop::spawn(count, (&shared, &settings), service.as_ref(), around, start, &log)?;
         let senders: Vec<_> = shards.iter().map(ShardHandle::sender).collect();
         in_force.serve(senders.clone());
         let mut helpers = vec![tokio::spawn(in_force.clone().answer(asked))];
@@ -334,6 +353,7 @@ impl Builder {
             monitoring_tls,
             monitor,
             status,
+            keys,
             speaker,
             reporter,
         })
@@ -425,14 +445,14 @@ pub(crate) fn settings(
 }
 
 /// What stays the same while the server runs.
-fn identity(options: &Options) -> ServerInfo {
-    let id = nkeys::KeyPair::new_server().public_key();
+fn identity(options: &Options, keys: &Keys) -> ServerInfo {
+    let id = keys.signer.public().to_string();
     ServerInfo {
         server_name: options.server_name.clone().unwrap_or_else(|| id.clone()),
         server_id: id,
         version: NATS_VERSION.to_owned(),
         go: format!("nervure {}", env!("CARGO_PKG_VERSION")),
-        xkey: nkeys::XKey::new().public_key(),
+        xkey: keys.curve.public_key(),
         ..ServerInfo::default()
     }
 }

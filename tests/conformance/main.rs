@@ -13,6 +13,7 @@
 mod account_config;
 mod accounts;
 mod auth;
+mod auth_callout;
 mod authentication;
 mod certificates;
 mod connect;

@@ -11,6 +11,7 @@
 //! - [`tls`]: certificates and TLS sessions
 //! - [`websocket`]: sessions over WebSocket
 //! - [`operator`]: the configuration and the users of operator mode
+//! - [`callout`]: an auth callout service that the test plays
 //! - [`monitoring`]: a small HTTP client for `/varz`
 //! - [`bystanders`]: innocent clients that must not notice what others do
 #![allow(
@@ -20,6 +21,7 @@
 )]
 
 pub mod bystanders;
+pub mod callout;
 pub mod monitoring;
 pub mod operator;
 pub mod program;

@@ -9,6 +9,7 @@
 )]
 
 mod auth;
+mod callout;
 mod check;
 mod command_line;
 mod files;

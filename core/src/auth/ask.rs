@@ -1,12 +1,14 @@
 //! Questions that take longer than a shard may wait, and their answers.
 //!
 //! An [`Ask`] leaves the shard as an [`Output`](crate::shard::Output) and comes back through
-//! [`Shard::resolve`](crate::shard::Shard::resolve). Auth callout and plugins will be further
-//! variants of [`Question`] and [`Answer`]. In operator mode it is accounts that are asked for.
+//! [`Shard::resolve`](crate::shard::Shard::resolve). In operator mode it is accounts that are asked
+//! for. Plugins will be further variants of [`Question`] and [`Answer`].
 
 use std::sync::Arc;
 
+use super::callout::Delegated;
 use super::secret::Secret;
+use super::users::User;
 use crate::id::LinkId;
 use crate::time::Time;
 
@@ -43,6 +45,8 @@ pub enum Question {
     /// The account of this public key: to be brought into force
     /// ([`Shard::update`](crate::shard::Shard::update)) before the answer is given.
     Account(Box<str>),
+    /// Who somebody is, by the word of an auth callout service.
+    Callout(Box<Delegated>),
 }
 
 /// What was found out.
@@ -52,6 +56,10 @@ pub enum Answer {
     Fits,
     /// It is not.
     DoesNotFit,
+    /// It is this one.
+    Admit(Arc<User>),
+    /// Nobody who may come in; and why, for the log.
+    Refuse(String),
     /// Too many questions are waiting already, or nobody is there to answer.
     Overloaded,
     /// The account is in force, if it is not expired.

@@ -1,9 +1,11 @@
 //! The steps, each on its own, and the run through them.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::callout::Delegation;
 use super::nkey::{Nonce, signature, url_signature};
 use super::operators::Ground;
 use super::secret::{Secret, same};
@@ -24,12 +26,14 @@ pub enum Step {
     Token,
     /// The one user of a server without a list.
     SingleUser,
+    /// A service, whose word counts instead of that of the steps before it.
+    Callout,
 }
 
 impl Step {
     /// nats-server's order of decision (reference security 1.5).
-    pub const DEFAULT_ORDER: [Self; 5] =
-        [Self::Jwt, Self::Nkeys, Self::Users, Self::Token, Self::SingleUser];
+    pub const DEFAULT_ORDER: [Self; 6] =
+        [Self::Jwt, Self::Nkeys, Self::Users, Self::Token, Self::SingleUser, Self::Callout];
 
     /// The name in configuration and log.
     pub const fn name(self) -> &'static str {
@@ -39,6 +43,7 @@ impl Step {
             Self::Users => "users",
             Self::Token => "token",
             Self::SingleUser => "user",
+            Self::Callout => "callout",
         }
     }
 
@@ -69,7 +74,12 @@ pub(crate) struct Shown<'a> {
     pub(crate) proven: Option<&'a Identity>,
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// The key or name that it gives; empty if it gives none.
+    fn id(&self) -> &'a str {
+        if self.nkey.is_empty() { self.user } else { self.nkey }
+    }
+
     /// Whether the peer shows nothing that it could have an identity by.
     fn is_nothing(&self) -> bool {
         [self.user, self.pass, self.token, self.nkey].iter().all(|it| it.is_empty())
@@ -90,6 +100,8 @@ pub(crate) enum Verdict {
     Deny(Denial),
     /// It takes an answer from elsewhere.
     Ask(Question, Pending),
+    /// A service has to say it.
+    Delegate(Delegation),
     /// The peer shows nothing that is for this step.
     NotMine,
 }
@@ -103,6 +115,8 @@ pub(crate) enum Pending {
         identity: Identity,
         /// Who asks.
         by: Step,
+        /// If it is not, a service has to say who the peer is.
+        otherwise: Option<Delegation>,
     },
     /// The account is looked up that the peer's token names.
     Account,
@@ -113,9 +127,7 @@ pub(crate) enum Pending {
 pub(crate) struct Denial {
     /// The step that refused.
     by: &'static str,
-    why: &'static str,
-    /// More about it.
-    details: Option<Box<str>>,
+    why: Cow<'static, str>,
     pub(crate) reason: CloseReason,
 }
 
@@ -126,12 +138,17 @@ impl Denial {
     pub(crate) const ACCOUNT_CHOSEN: Self = Self::new("protocol", "CONNECT names an account");
 
     const fn new(by: &'static str, why: &'static str) -> Self {
-        Self { by, why, details: None, reason: CloseReason::AuthenticationFailure }
+        Self { by, why: Cow::Borrowed(why), reason: CloseReason::AuthenticationFailure }
     }
 
-    /// A refusal with details.
-    pub(crate) fn told(by: &'static str, details: String) -> Self {
-        Self { details: Some(details.into()), ..Self::new(by, "") }
+    /// A refusal whose reason is made up for it.
+    pub(crate) fn told(by: &'static str, why: String) -> Self {
+        Self { why: Cow::Owned(why), ..Self::new(by, "") }
+    }
+
+    /// A service did not let somebody in.
+    pub(crate) fn by_service(why: String) -> Self {
+        Self::told(Step::Callout.name(), why)
     }
 
     /// The step that refused.
@@ -141,14 +158,13 @@ impl Denial {
 
     /// Its reason.
     pub(crate) fn why(&self) -> &str {
-        self.why
+        &self.why
     }
 }
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let details = self.details.as_deref().unwrap_or_default();
-        write!(f, "{}: {}{details}", self.by, self.why)
+        write!(f, "{}: {}", self.by, self.why)
     }
 }
 
@@ -159,6 +175,26 @@ impl Auth {
             Ok(proxied) => proxied,
             Err(denial) => return Verdict::Deny(denial),
         };
+        let Some(callout) = &self.callout else { return self.by_steps(shown, proxied, ground) };
+        let certain = callout.allowed_accounts.is_empty() && !self.map_certificates;
+        if certain && !callout.bypasses(shown.id()) {
+            return Verdict::Delegate(Delegation { proxied, mapped: None });
+        }
+        let mut verdict = self.by_steps(shown, proxied, ground);
+        if callout.takes_over(&verdict, shown.id()) {
+            return Verdict::Delegate(Delegation::new(&verdict, proxied));
+        }
+        if let Verdict::Ask(_, Pending::Proof { identity, otherwise, .. }) = &mut verdict
+            && !callout.bypasses(identity.name())
+        {
+            // With a wrong password he is nobody, and those are delegated.
+            *otherwise = Some(Delegation { proxied, mapped: None });
+        }
+        verdict
+    }
+
+    /// What all steps but the last, the callout, come to.
+    fn by_steps(&self, shown: &Shown<'_>, proxied: bool, ground: &Ground<'_>) -> Verdict {
         if !self.required {
             return Verdict::Grant(Identity::Anonymous);
         }
@@ -172,6 +208,7 @@ impl Auth {
                 Step::Users => self.by_user(shown, proxied),
                 Step::Token => self.by_token(shown, proxied),
                 Step::SingleUser => self.by_single_user(shown, proxied),
+                Step::Callout => Verdict::NotMine,
             };
             if verdict != Verdict::NotMine {
                 return verdict;
@@ -304,7 +341,7 @@ fn prove(secret: &Secret, given: &str, identity: Identity, shown: &Shown<'_>, by
         Secret::Bcrypt(hash) if !same(hash, given) => {
             let password = Secret::Plain(given.into());
             let question = Question::Bcrypt { password, hash: Arc::clone(hash) };
-            Verdict::Ask(question, Pending::Proof { identity, by })
+            Verdict::Ask(question, Pending::Proof { identity, by, otherwise: None })
         }
         Secret::Plain(_) | Secret::Bcrypt(_) => Verdict::Deny(Denial::new(by.name(), WRONG_SECRET)),
     }

@@ -2,17 +2,18 @@
 //!
 //! Beside a message's way: a link asks once, at CONNECT, and again when a reload changes the ways
 //! in. The steps stand in nats-server's order of decision (reference security 1.5) unless the
-//! configuration says otherwise. Plugins and auth callout will be further steps; [`jwt`] has
-//! what the step for operators' users needs.
+//! configuration says otherwise, and [`callout`] comes after them. Plugins will be further steps;
+//! [`jwt`] has what the step for operators' users needs.
 //!
 //! The steps are a pure function of what the configuration wants and what the peer shows. What
-//! takes long (bcrypt) is answered elsewhere: see [`ask`].
+//! takes long (bcrypt, a service) is answered elsewhere: see [`ask`].
 //!
 //! And what a peer may do once it is in: a link asks `link_permissions` before it hands a
 //! publication to the router, and the router asks before it hands a message to a link. Links of
 //! users without permissions never come here.
 
 pub mod ask;
+pub mod callout;
 mod certificate;
 mod chain;
 mod dn;
@@ -33,6 +34,8 @@ use std::sync::Arc;
 use crate::account::GLOBAL;
 
 pub use self::ask::{Answer, Ask, CallId, Question};
+pub(crate) use self::callout::Delegation;
+pub use self::callout::{Callout, Delegated};
 pub use self::certificate::PeerCertificate;
 pub use self::chain::Step;
 pub(crate) use self::chain::{Denial, Pending, Shown, Verdict};
@@ -73,6 +76,8 @@ pub struct Auth {
     pub proxy_required: bool,
     /// The keys of trusted proxies.
     pub trusted_proxies: Vec<PublicKey>,
+    /// A service decides about most clients.
+    pub callout: Option<Arc<Callout>>,
     /// Who shows nothing at all is let in, although others have to show something.
     pub anonymous: bool,
 }
@@ -91,6 +96,7 @@ impl Default for Auth {
             mapped_elsewhere: Vec::new(),
             proxy_required: false,
             trusted_proxies: Vec::new(),
+            callout: None,
             anonymous: false,
         }
     }
@@ -132,6 +138,14 @@ impl Identity {
         match self {
             Self::User(user) => user.limits,
             Self::Anonymous | Self::Token(_) => UserLimits::default(),
+        }
+    }
+
+    /// The name or key of a user; empty for others.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::User(user) => user.name(),
+            Self::Anonymous | Self::Token(_) => "",
         }
     }
 

@@ -81,8 +81,8 @@ pub enum InvalidRule {
     Queue(String),
 }
 
-/// A permission map, ready to be asked. See the module's documentation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A permission map, ready to be asked; by default everything is allowed. See the module's documentation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permissions {
     publish: Side,
     subscribe: Side,
@@ -92,7 +92,7 @@ pub struct Permissions {
 }
 
 /// One direction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Side {
     /// `None` allows everything.
     allow: Option<List>,
@@ -178,6 +178,16 @@ impl Permissions {
     /// What may be published in reply to requests, beyond what the lists allow.
     pub fn responses(&self) -> Option<Responses> {
         self.responses
+    }
+
+    /// The same, but nothing may be published to `subject`, which has no wildcards.
+    #[must_use]
+    pub fn without_publishing_to(mut self, subject: &str) -> Self {
+        let denied = &mut self.publish.deny.literals;
+        if let Err(place) = denied.binary_search_by(|it| (**it).cmp(subject.as_bytes())) {
+            denied.insert(place, subject.as_bytes().into());
+        }
+        self
     }
 
     /// Whether nothing is forbidden, so that nobody needs to ask.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{MAX_STALL_MILLIS, Output, Shard};
 use crate::id::LinkId;
+use crate::link::client::login::Waiting;
 use crate::link::{Expiring, Phase, Verdict, ping_interval};
 use crate::notice::{Event, SlowConsumer};
 use crate::reason::CloseReason;
@@ -93,8 +94,11 @@ impl Shard {
         if let Phase::AwaitConnect(until) | Phase::Deciding(until) = link.phase
             && until <= now
         {
-            let reason = CloseReason::AuthenticationTimeout;
-            let _ = self.refuse(slot, reason, "Authentication Timeout");
+            let _ = if link.awaited.as_deref().is_some_and(Waiting::is_for_service) {
+                self.refuse(slot, CloseReason::AuthenticationFailure, "Authorization Violation")
+            } else {
+                self.refuse(slot, CloseReason::AuthenticationTimeout, "Authentication Timeout")
+            };
             return;
         }
         if link.liveness.due() <= now && matches!(link.phase, Phase::AwaitConnect(_) | Phase::Open)

@@ -127,10 +127,6 @@ pub fn validate(options: &Options) -> Result<(), ValidateError> {
 
 fn no_auth_user(auth: &AuthOptions) -> Result<(), ValidateError> {
     let Some(name) = &auth.no_auth_user else { return Ok(()) };
-    if auth.fail_closed {
-        // It may be a user or key of a kind that is not kept yet; then nobody gets in anyway.
-        return Ok(());
-    }
     if (auth.users.is_empty() && auth.nkeys.is_empty()) || auth.single_user {
         return Err(ValidateError::NoAuthUserWithoutUsers(name.clone()));
     }

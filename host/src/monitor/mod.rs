@@ -32,7 +32,10 @@ use tokio::sync::{Semaphore, watch};
 
 pub use health::Health;
 use http::{Connection, Request, Response};
-pub use varz::{DiskIoWaitStats, Empty, PerLinkKind, Timestamp, Varz, WebsocketVarz, uptime_text};
+pub use varz::{
+    CalloutBucket, CalloutVarz, DiskIoWaitStats, Empty, PerLinkKind, Timestamp, Varz,
+    WebsocketVarz, uptime_text,
+};
 
 use crate::cli::NATS_VERSION;
 use crate::log::Logger;

@@ -107,6 +107,7 @@ fn varz() -> Varz {
         stale_connection_stats: Some(PerLinkKind::default()),
         disk_io_wait_stats: DiskIoWaitStats::default(),
         tls_cert_not_after: None,
+        nervure_auth_callout: None,
     }
 }
 

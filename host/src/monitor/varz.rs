@@ -39,6 +39,16 @@ fn nanos<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_u64(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 
+fn nanos_or_null<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => nanos(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
@@ -110,6 +120,43 @@ pub struct DiskIoWaitStats {
     pub waits: u64,
     pub wait_time: u64,
     pub max_wait_time: u64,
+}
+
+/// What came of asking a service who may come in, and how long it took. Times are in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CalloutVarz {
+    /// Callouts that have ended.
+    pub count: u64,
+    /// ... with a client that was let in.
+    pub granted: u64,
+    /// ... with one that was not, or with an answer that was not good.
+    pub refused: u64,
+    /// ... without an answer.
+    pub unanswered: u64,
+    /// ... without an answer, but with one remembered that let the client in.
+    pub from_cache: u64,
+    /// Clients turned away because too much was waiting.
+    pub overloaded: u64,
+    /// Clients whose answers are remembered now.
+    pub cache_entries: usize,
+    /// How long all callouts took together.
+    #[serde(serialize_with = "nanos")]
+    pub time_sum: Duration,
+    /// How long the longest took.
+    #[serde(serialize_with = "nanos")]
+    pub time_max: Duration,
+    /// How many took how long.
+    pub histogram: Vec<CalloutBucket>,
+}
+
+/// Callouts that took longer than the bucket before says, up to this.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CalloutBucket {
+    /// The bound, which belongs to it; `null` in the last.
+    #[serde(serialize_with = "nanos_or_null")]
+    pub up_to: Option<Duration>,
+    /// How many.
+    pub count: u64,
 }
 
 /// The server in numbers. Field names, order and omissions are those of the JSON.
@@ -283,6 +330,9 @@ pub struct Varz {
     /// When the client listener's certificate ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert_not_after: Option<Timestamp>,
+    /// Auth callouts, where there is a service. nats-server shows nothing of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nervure_auth_callout: Option<CalloutVarz>,
 }
 
 #[cfg(test)]

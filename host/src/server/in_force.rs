@@ -17,6 +17,7 @@ use nervure_core::settings::Settings;
 use nervure_core::shard::Shared;
 use tokio::sync::{mpsc, oneshot};
 
+use super::callout::AuthService;
 use super::shard_loop::Command;
 use super::zones::SystemZones;
 use crate::log::Logger;
@@ -124,7 +125,7 @@ impl InForce {
     /// When there is no such account.
     pub(super) async fn begin(
         shared: Arc<Shared>,
-        settings: Settings,
+        settings: Arc<Settings>,
         options: &Options,
         resolver: Option<Arc<Resolver>>,
         log: Logger,
@@ -140,7 +141,7 @@ impl InForce {
             sender_identity: options.sender_identity,
         });
         let is_active = vouching.is_some();
-        let state = Mutex::new(State { settings: Arc::new(settings), vouching });
+        let state = Mutex::new(State { settings, vouching });
         let in_force = Self { shared, shards: Mutex::default(), state, log };
         if let Some(system) = options.named_system_account().filter(|_| is_active) {
             match in_force.look_up(system).await {
@@ -208,12 +209,13 @@ impl InForce {
 
     /// Puts other settings into force, and in operator mode the accounts as the resolver has them
     /// now: it has been told of `options`. `pins` is what the certificates of open connections
-    /// must be among.
+    /// must be among; `service` is to say which auth callout decides under them.
     pub(super) async fn replace(
         &self,
         mut settings: Settings,
         options: &Options,
         pins: Option<Arc<TlsServer>>,
+        service: impl FnOnce(&Arc<Settings>) -> Option<Arc<AuthService>>,
     ) {
         let fresh = self.fetch_again(options).await;
         let surplus = self.shared.trim_clients(settings.limits.max_connections);
@@ -232,9 +234,10 @@ impl InForce {
             }
             let settings = Arc::new(settings);
             state.settings = settings.clone();
+            let service = service(&settings);
             self.tell(|done| {
-                let (settings, pins) = (settings.clone(), pins.clone());
-                Command::Reconfigure { settings, pins, done }
+                let (settings, service, pins) = (settings.clone(), service.clone(), pins.clone());
+                Command::Reconfigure { settings, service, pins, done }
             })
         };
         if surplus > 0 {

@@ -12,6 +12,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use nervure_core::settings::Settings;
+use nervure_core::wire::ServerInfo;
+
+use super::callout::{Around, AuthService};
 use super::gate::Gate;
 use super::{Server, StartError, describe, monitoring, settings};
 use crate::log::OpenError;
@@ -71,6 +75,7 @@ impl Server {
         };
         let settings =
             settings(&self.shared, &options, &info, self.epoch).map_err(StartError::from)?;
+        let mut service = None;
         // From here on nothing fails.
         let pins = pins_changed(&old, &options).then(|| tcp.tls.clone()).flatten();
         self.tcp_gate.send_replace(tcp);
@@ -80,7 +85,12 @@ impl Server {
         if let (Some(sender), Some(tls)) = (&self.monitoring_tls, monitoring) {
             sender.send_replace(tls);
         }
-        self.in_force.replace(settings, &options, pins).await;
+        self.in_force
+            .replace(settings, &options, pins, |settings| {
+                service = self.service(&old, &options, &info, settings);
+                service.clone()
+            })
+            .await;
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));
         if let Some(log) = log {
             log.commit();
@@ -89,8 +99,23 @@ impl Server {
             changing.options = options;
             changing.info = Arc::new(info);
             changing.loaded = SystemTime::now();
+            changing.callout_cache = service.and_then(|service| service.cache());
         });
         Ok(())
+    }
+
+    /// The service that decides who may come in from now on.
+    fn service(
+        &self,
+        old: &Options,
+        options: &Options,
+        info: &ServerInfo,
+        settings: &Arc<Settings>,
+    ) -> Option<Arc<AuthService>> {
+        let stats = &self.status.callout_stats;
+        let around = Around { info, settings, keys: &self.keys, stats, log: &self.log };
+        let before = old.auth.callout.as_ref().map(|old| (old, self.status.callout_cache()));
+        AuthService::new(options, &around, before).map(Arc::new)
     }
 }
 

@@ -4,6 +4,8 @@
 //! room it takes. In between it has a small one ([`Service`]): most connections are idle most of the
 //! time, and what a server of many thousand of them weighs is what an idle one holds.
 
+mod callouts;
+
 use std::cell::{Cell, RefCell};
 use std::io::IoSlice;
 use std::net::SocketAddr;
@@ -24,10 +26,13 @@ use tokio::net::TcpStream;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::callouts::{Callout, Callouts};
+use super::callout::AuthService;
 use super::gate::{Entry, Gate, Rejected};
 use super::in_force::LookUp;
 use super::passwords::Passwords;
 use super::system::{EventQueue, Look, OwnRequest, OwnRequests, Publication, Services};
+use super::workers::Workers;
 use crate::log::{Level, Logger};
 use crate::net::tls::{TlsServer, peer_certificate};
 use crate::net::ws::close_code;
@@ -57,9 +62,16 @@ pub(super) enum Command {
     Wake,
     /// What the shard asked is found out.
     Answer(CallId, Answer),
+    /// A request to the service that decides about a client is made.
+    Callout(Box<Callout>),
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
-    Reconfigure { settings: Arc<Settings>, pins: Option<Arc<TlsServer>>, done: oneshot::Sender<()> },
+    Reconfigure {
+        settings: Arc<Settings>,
+        service: Option<Arc<AuthService>>,
+        pins: Option<Arc<TlsServer>>,
+        done: oneshot::Sender<()>,
+    },
     /// Somebody wants to see something.
     Look(Look),
     /// The server itself says something.
@@ -106,13 +118,13 @@ impl ShardHandle {
 /// Starts `count` shard threads.
 pub(super) fn spawn(
     count: usize,
-    shared: &Arc<Shared>,
-    settings: &Arc<Settings>,
+    (shared, settings): (&Arc<Shared>, &Arc<Settings>),
+    service: Option<&Arc<AuthService>>,
     (services, events, look_ups): (&Arc<Services>, &EventQueue, &mpsc::UnboundedSender<LookUp>),
     start: Instant,
     log: &Logger,
 ) -> std::io::Result<Vec<ShardHandle>> {
-    let passwords = Arc::new(Passwords::default());
+    let (workers, passwords) = (Arc::<Workers>::default(), Arc::<Passwords>::default());
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let mut handles = Vec::with_capacity(count);
@@ -123,6 +135,7 @@ pub(super) fn spawn(
         let around = Around {
             id: ShardId(number as u16),
             siblings: senders.clone(),
+            workers: workers.clone(),
             passwords: passwords.clone(),
             services: services.clone(),
             events: events.clone(),
@@ -130,6 +143,7 @@ pub(super) fn spawn(
             start,
             log,
         };
+        let service = service.cloned();
         let metrics = runtime.metrics();
         let seed = u64::from_ne_bytes(
             ring::rand::generate(&entropy)
@@ -142,7 +156,8 @@ pub(super) fn spawn(
                 let local = tokio::task::LocalSet::new();
                 // A task beside the others: what is blocked on is polled whenever any of them is.
                 let run = async {
-                    tokio::task::spawn_local(Driver::new(shard, around).run(commands)).await
+                    tokio::task::spawn_local(Driver::new(shard, around, service).run(commands))
+                        .await
                 };
                 // It neither panics nor is cancelled.
                 let _ = local.block_on(&runtime, run);
@@ -183,6 +198,7 @@ struct Around {
     id: ShardId,
     /// All shards, this one included.
     siblings: Vec<mpsc::UnboundedSender<Command>>,
+    workers: Arc<Workers>,
     passwords: Arc<Passwords>,
     services: Arc<Services>,
     events: EventQueue,
@@ -199,19 +215,21 @@ struct Driver {
     scratch: RefCell<Box<[u8]>>,
     around: Around,
     requests: RefCell<OwnRequests>,
+    callouts: Callouts,
     deadline: RefCell<Option<Time>>,
     /// The deadline moved.
     timer: Notify,
 }
 
 impl Driver {
-    fn new(shard: Shard, around: Around) -> Rc<Self> {
+    fn new(shard: Shard, around: Around, service: Option<Arc<AuthService>>) -> Rc<Self> {
         Rc::new(Self {
             shard: RefCell::new(shard),
             connections: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             around,
             requests: RefCell::default(),
+            callouts: Callouts::of(service),
             deadline: RefCell::default(),
             timer: Notify::new(),
         })
@@ -272,6 +290,7 @@ impl Driver {
             Command::Answer(call, answer) => {
                 self.shard.borrow_mut().resolve(self.now(), call, answer);
             }
+            Command::Callout(callout) => self.call_out(callout),
             Command::Look(look) => look(&self.shard.borrow()),
             Command::Publish(Publication { account, subject, header, payload }) => {
                 let (subject, header, payload) = (&*subject, &*header, &*payload);
@@ -287,7 +306,8 @@ impl Driver {
             Command::LameDuck { grace, total } => {
                 self.shard.borrow_mut().lame_duck(self.now(), grace, total);
             }
-            Command::Reconfigure { settings, pins, done } => {
+            Command::Reconfigure { settings, service, pins, done } => {
+                *self.callouts.service.borrow_mut() = service;
                 if let Some(tls) = pins {
                     self.close_unpinned(&tls);
                 }
@@ -425,7 +445,9 @@ impl Driver {
                 }
                 Output::Called(called) => self.call(&called),
                 Output::Response(number, response) => {
-                    self.requests.borrow_mut().end(number, response);
+                    if let Some(response) = self.called_out(number, response) {
+                        self.requests.borrow_mut().end(number, response);
+                    }
                 }
                 Output::Advisory(advisory) => self.around.events.push(*advisory),
                 Output::Notice(notice) => log_notice(&self.around.log, &notice),
@@ -444,20 +466,22 @@ impl Driver {
         let Ask { call, question, deadline } = ask;
         self.change(call.link, |state| state.asking = true);
         let deadline = self.around.start + Duration::from_nanos(deadline.as_nanos());
-        let Some(to) = self.around.siblings.get(usize::from(self.around.id.0)).cloned() else {
-            return;
-        };
+        let Some(to) = self.sender() else { return };
         let reply = move |answer| {
             // A shard that has ended needs no answers.
             let _ = to.send(Command::Answer(call, answer));
         };
+        let Around { workers, passwords, look_ups, .. } = &self.around;
         match question {
             Question::Account(account) => {
                 // Without anybody to answer the link's time runs out.
-                let _ = self.around.look_ups.send(LookUp { account, reply: Box::new(reply) });
+                let _ = look_ups.send(LookUp { account, reply: Box::new(reply) });
             }
-            Question::Bcrypt { .. } => {
-                self.around.passwords.ask(question, deadline, Box::new(reply));
+            Question::Callout(delegated) => self.ask_service(call, *delegated, deadline),
+            Question::Bcrypt { password, hash } => {
+                if passwords.check(workers, (password, hash), deadline, reply).is_err() {
+                    self.tell(Command::Answer(call, Answer::Overloaded));
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use nervure_core::account::{Account, SYSTEM};
 use nervure_core::shard::Shared;
 use nervure_core::wire::ServerInfo;
 
+use super::callout::{Cache, Stats};
 use super::ways::is_required;
 use crate::monitor::{
     DiskIoWaitStats, Empty, Health, PerLinkKind, StatusSource, Timestamp, Varz, WebsocketVarz,
@@ -24,6 +25,7 @@ pub(super) struct Status {
     pub(super) monitoring_port: u16,
     pub(super) shards: usize,
     pub(super) started: (Instant, SystemTime),
+    pub(super) callout_stats: Arc<Stats>,
     pub(super) changing: Mutex<Changing>,
 }
 
@@ -35,6 +37,7 @@ pub(super) struct Changing {
     pub(super) loaded: SystemTime,
     pub(super) leaving: bool,
     pub(super) cpu: CpuMeter,
+    pub(super) callout_cache: Option<Arc<Cache>>,
 }
 
 impl Status {
@@ -44,6 +47,10 @@ impl Status {
 
     pub(super) fn options(&self) -> Options {
         self.lock().options.clone()
+    }
+
+    pub(super) fn callout_cache(&self) -> Option<Arc<Cache>> {
+        self.lock().callout_cache.clone()
     }
 
     pub(super) fn info(&self) -> Arc<ServerInfo> {
@@ -153,6 +160,10 @@ impl StatusSource for Status {
             stale_connection_stats: Some(clients(totals.stale_connections)),
             disk_io_wait_stats: DiskIoWaitStats::default(),
             tls_cert_not_after: None,
+            nervure_auth_callout: options.auth.callout.as_ref().map(|_| {
+                let cache = changing.callout_cache.as_deref();
+                self.callout_stats.varz(cache.map_or(0, Cache::len))
+            }),
         }
     }
 

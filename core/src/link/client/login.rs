@@ -1,13 +1,16 @@
 //! Who a client is: what it shows against the ways in that are open, at CONNECT, before it, and
 //! at a reload. Where the answer takes time the link waits in [`Phase::Deciding`].
 
+use core::time::Duration;
+
+use crate::auth::jwt::{ClientInformation, ConnectOptions as Credentials};
 use crate::auth::{
-    Answer, Ask, Auth, CallId, Denial, Ground, Identity, Login, Pending, Question, Shown, Step,
-    User, Verdict,
+    Answer, Ask, Auth, CallId, Callout, Delegated, Delegation, Denial, Ground, Identity, Login,
+    Pending, Question, Shown, Step, User, Verdict,
 };
 use crate::id::LinkId;
 use crate::link::client::ops::Flow;
-use crate::link::{Link, Origin, Phase};
+use crate::link::{Link, Origin, Phase, Transport};
 use crate::notice::Event;
 use crate::reason::CloseReason;
 use crate::shard::{Output, Shard};
@@ -17,9 +20,21 @@ use crate::wire::{ConnectOptions, quote};
 /// What a link in [`Phase::Deciding`] waits for.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pending: Pending,
+    /// What the answer is for; `None` if a service says who the client is.
+    pending: Option<Pending>,
     moment: Moment,
 }
+
+impl Waiting {
+    /// Whether it is a service's word that is waited for.
+    pub(crate) fn is_for_service(&self) -> bool {
+        self.pending.is_none()
+    }
+}
+
+/// How much longer a client may wait than the service may take: the driver has to hear that there
+/// was no answer, and to say what follows from it.
+const AFTER_SERVICE: Duration = Duration::from_millis(500);
 
 /// When it is found out who a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +79,57 @@ impl Link {
                 Origin::Peer | Origin::Untold => self.endpoint.peer.ip(),
             },
             proven,
+        }
+    }
+
+    /// What a service is told of the client.
+    fn delegated(
+        &self,
+        options: &ConnectOptions,
+        auth: &Auth,
+        callout: &Callout,
+        proxied: bool,
+    ) -> Delegated {
+        let shown = self.shown(options, None);
+        let text = |text: &str| text.to_owned();
+        let user = match shown {
+            Shown { nkey: "", user: "", token: "", .. } => "",
+            Shown { nkey: "", user: "", .. } => "[REDACTED]",
+            Shown { nkey: "", user, .. } => user,
+            Shown { nkey, .. } => nkey,
+        };
+        let client_type = match self.endpoint.transport {
+            Transport::Tcp => "nats",
+            Transport::WebSocket => "websocket",
+        };
+        let signed = auth.wants_nonce() && !shown.sig.is_empty();
+        let nonce = if signed { shown.nonce.as_slice() } else { &[] };
+        Delegated {
+            account: callout.account.clone(),
+            client: ClientInformation {
+                host: self.client_ip(),
+                id: self.cid,
+                user: text(user),
+                name: text(&options.name),
+                kind: text("Client"),
+                client_type: text(client_type),
+                nonce: String::from_utf8_lossy(nonce).into_owned(),
+                ..ClientInformation::default()
+            },
+            connect: Credentials {
+                nkey: text(shown.nkey),
+                sig: text(shown.sig),
+                auth_token: text(shown.token),
+                user: text(shown.user),
+                pass: text(shown.pass),
+                name: text(&options.name),
+                lang: text(&options.lang),
+                version: text(&options.version),
+                protocol: options.protocol,
+                ..Credentials::default()
+            },
+            nonce: *shown.nonce,
+            proxied,
         }
     }
 
@@ -118,6 +184,9 @@ impl Shard {
             // A certificate may have named another one.
             options.credentials.get_or_insert_default().user.clone_from(name);
         }
+        if let Verdict::Delegate(Delegation { mapped: Some(name), .. }) = &verdict {
+            options.credentials.get_or_insert_default().user.clone_from(name);
+        }
         verdict
     }
 
@@ -147,11 +216,32 @@ impl Shard {
             Verdict::Grant(identity) => self.granted(slot, options, identity, moment),
             Verdict::Deny(denial) => self.denied(slot, options, denial),
             Verdict::Ask(question, pending) => {
-                self.ask(slot, options, question, Waiting { pending, moment });
+                self.ask(slot, options, question, Waiting { pending: Some(pending), moment });
                 Flow::Break(())
             }
+            Verdict::Delegate(delegation) => self.delegate(slot, options, &delegation, moment),
             Verdict::NotMine => Flow::Break(()),
         }
+    }
+
+    /// Has a service say who a client is.
+    fn delegate(
+        &mut self,
+        slot: u32,
+        options: Box<ConnectOptions>,
+        delegation: &Delegation,
+        moment: Moment,
+    ) -> Flow {
+        let settings = self.settings.clone();
+        if let Some(link) = self.links.at(slot)
+            && let auth = link.auth(&settings)
+            && let Some(callout) = auth.callout.as_deref()
+        {
+            let delegated = link.delegated(&options, auth, callout, delegation.proxied);
+            let question = Question::Callout(Box::new(delegated));
+            self.ask(slot, options, question, Waiting { pending: None, moment });
+        }
+        Flow::Break(())
     }
 
     fn granted(
@@ -243,12 +333,20 @@ impl Shard {
     ) {
         let now = self.now;
         let Some(link) = self.links.at_mut(slot) else { return };
-        let deadline = match link.phase {
-            Phase::AwaitConnect(until) | Phase::Deciding(until) => until,
-            _ => now.after(link.auth_timeout(&self.settings)),
+        let (deadline, until) = match link.phase {
+            // A service has its own time (reference security 10.3).
+            _ if waiting.is_for_service() => {
+                let deadline = now.after(self.settings.limits.auth_timeout);
+                (deadline, deadline.after(AFTER_SERVICE))
+            }
+            Phase::AwaitConnect(until) | Phase::Deciding(until) => (until, until),
+            _ => {
+                let deadline = now.after(link.auth_timeout(&self.settings));
+                (deadline, deadline)
+            }
         };
         link.calls = link.calls.wrapping_add(1);
-        link.phase = Phase::Deciding(deadline);
+        link.phase = Phase::Deciding(until);
         link.options = Some(options);
         link.awaited = Some(Box::new(waiting));
         let call = CallId { link: link.id, serial: link.calls };
@@ -270,20 +368,35 @@ impl Shard {
         };
         let Waiting { pending, moment } = *waiting;
         let _ = match (answer, pending) {
-            (Answer::Fits, Pending::Proof { identity, .. }) => {
+            (Answer::Fits, Some(Pending::Proof { identity, .. })) => {
                 self.granted(slot, options, identity, moment)
             }
-            (Answer::Found, Pending::Account) => self.judge_knowing(slot, options, moment, true),
+            (Answer::DoesNotFit, Some(Pending::Proof { otherwise: Some(delegation), .. })) => {
+                self.delegate(slot, options, &delegation, moment)
+            }
+            (Answer::Found, Some(Pending::Account)) => {
+                self.judge_knowing(slot, options, moment, true)
+            }
             (Answer::NotFound(why), _) => {
                 let denial = Denial::told(Step::Jwt.name(), format!("no account: {why}"));
                 self.denied(slot, options, denial)
             }
-            (Answer::Fits | Answer::Found | Answer::DoesNotFit, pending) => {
-                self.denied(slot, options, pending.denial())
+            (Answer::Admit(user), None) => {
+                self.granted(slot, options, Identity::User(user), moment)
             }
-            (Answer::Overloaded, _) => {
+            (Answer::Refuse(why), _) => self.denied(slot, options, Denial::by_service(why)),
+            (Answer::Fits | Answer::DoesNotFit | Answer::Found | Answer::Admit(_), pending) => {
+                let why = "the answer is to another question".to_owned();
+                let denial = pending.map(|pending| pending.denial());
+                self.denied(slot, options, denial.unwrap_or_else(|| Denial::by_service(why)))
+            }
+            (Answer::Overloaded, None) => {
+                let why = "too many logins wait to be checked".to_owned();
+                self.denied(slot, options, Denial::by_service(why))
+            }
+            (Answer::Overloaded, Some(_)) => {
                 self.misbehaved(slot, || {
-                    "Authentication is overloaded: too many passwords wait to be checked".to_owned()
+                    "Authentication is overloaded: too many logins wait to be checked".to_owned()
                 });
                 self.refuse(slot, CloseReason::AuthenticationTimeout, "Authentication Timeout")
             }
@@ -330,7 +443,7 @@ impl Shard {
                 true
             }
             Verdict::Deny(denial) => self.denied(slot, options, denial).is_continue(),
-            Verdict::Ask(..) | Verdict::NotMine => {
+            Verdict::Ask(..) | Verdict::Delegate(_) | Verdict::NotMine => {
                 self.denied(slot, options, Denial::BEFORE_CONNECT).is_continue()
             }
         }

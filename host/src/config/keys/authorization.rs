@@ -1,10 +1,10 @@
 //! `authorization` blocks and users (reference section 2.3).
 //!
-//! Users, keys and the order of steps are obeyed. What this version cannot check
+//! Users, keys, the auth callout and the order of steps are obeyed. What this version cannot check
 //! makes all of authentication fail closed, and says so.
 //!
 //! One key is our own: `order: [users, nkeys]` names the steps of authentication (`nkeys`,
-//! `users`, `token`, `user`) that are to come first, in this order.
+//! `users`, `token`, `user`) that are to come first, in this order. `callout` may only be the last.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use nkeys::{KeyPair, KeyPairType};
 
 use super::super::value::{Node, Value};
 use super::permissions;
-use super::{Block, Decoder, Entry, Kind, later, now};
-use crate::options::{AuthOptions, NkeyUser, User};
+use super::{Block, Decoder, Entry, Kind, now};
+use crate::options::{AuthOptions, CalloutOptions, NkeyUser, User};
 
 /// Connection types a user may be restricted to.
 const CONNECTION_TYPES: [(&str, ConnectionType); 7] = [
@@ -44,7 +44,8 @@ pub(super) struct Authorization {
     default_permissions: Option<Arc<Permissions>>,
     pub(super) permissions: bool,
     pub(super) responses: bool,
-    callout: bool,
+    callout: Option<CalloutOptions>,
+    has_callout: bool,
     proxy_required: bool,
     order: Vec<Step>,
 }
@@ -76,11 +77,11 @@ pub(super) const BLOCK: Block<Authorization> = Block::new(&[
             a.default_permissions = decoder.compiled(&rules);
         }),
     ),
-    later(
+    now(
         &["auth_callout", "auth_hook"],
         Kind::Custom(|decoder, a, entry| {
-            decoder.callout(entry);
-            a.callout = true;
+            a.callout = decoder.callout(entry);
+            a.has_callout = true;
         }),
     ),
     now(&["proxy_required"], Kind::Bool(|a, on| a.proxy_required = on)),
@@ -91,7 +92,7 @@ impl Authorization {
     /// What clients must show. `None` if nothing.
     pub(super) fn options(self) -> Option<AuthOptions> {
         let mut auth = AuthOptions {
-            fail_closed: self.callout,
+            callout: self.callout,
             proxy_required: self.proxy_required,
             order: self.order,
             ..AuthOptions::default()
@@ -110,7 +111,7 @@ impl Authorization {
         }
         auth.single_user &= !auth.users.is_empty();
         auth.token = (!self.token.is_empty()).then_some(self.token);
-        let any = auth.fail_closed || auth.token.is_some() || !auth.users.is_empty();
+        let any = auth.callout.is_some() || auth.token.is_some() || !auth.users.is_empty();
         (any || !auth.nkeys.is_empty()).then_some(auth)
     }
 
@@ -300,6 +301,10 @@ impl Decoder<'_> {
                     entry.pos(),
                     format!("authorization order names {:?} twice", step.name()),
                 ),
+                Some(_) if steps.contains(&Step::Callout) => self.error(
+                    entry.pos(),
+                    "authorization order: \"callout\" can only be the last step",
+                ),
                 Some(step) => steps.push(step),
                 None => {
                     let known = Step::DEFAULT_ORDER.map(Step::name).join(", ");
@@ -312,95 +317,6 @@ impl Decoder<'_> {
         }
         steps
     }
-
-    /// An `auth_callout` block.
-    fn callout(&mut self, entry: &Entry<'_>) {
-        let Value::Map(map) = entry.value() else {
-            let value = entry.value();
-            self.error(
-                entry.pos(),
-                format!("Expected authorization callout to be a map/struct, got {value}"),
-            );
-            return;
-        };
-        let before = self.errors.len();
-        let mut found = Callout::default();
-        self.walk(&CALLOUT, &mut found, map);
-        if self.errors.len() > before {
-            return;
-        }
-        if !found.issuer {
-            self.error(entry.pos(), "Authorization callouts require an issuer to be specified");
-        } else if !found.users {
-            self.error(
-                entry.pos(),
-                "Authorization callouts require authorized users to be specified",
-            );
-        }
-    }
-}
-
-#[derive(Default)]
-struct Callout {
-    issuer: bool,
-    users: bool,
-}
-
-const CALLOUT: Block<Callout> = Block {
-    keys: &[
-        now(
-            &["issuer"],
-            Kind::Custom(|decoder, found, entry| {
-                found.issuer = true;
-                match entry.value() {
-                    Value::String(key) if is_public_key(key, KeyPairType::Account) => {}
-                    Value::String(key) => decoder.error(
-                        entry.pos(),
-                        format!(
-                            "Expected callout user to be a valid public account nkey, got {key:?}"
-                        ),
-                    ),
-                    _ => decoder.wrong_type(entry.node, "string"),
-                }
-            }),
-        ),
-        now(&["account", "acc"], Kind::String(super::skip)),
-        now(
-            &["auth_users", "users"],
-            Kind::Custom(|decoder, found, entry| {
-                found.users = names(decoder, entry, "auth_users");
-            }),
-        ),
-        now(
-            &["xkey", "key"],
-            Kind::Custom(|decoder, _, entry| match entry.value() {
-                Value::String(key)
-                    if key.len() == KEY_LENGTH && nkeys::XKey::from_public_key(key).is_ok() => {}
-                Value::String(key) => decoder.error(
-                    entry.pos(),
-                    format!("Expected callout xkey to be a valid public xkey, got {key:?}"),
-                ),
-                _ => decoder.wrong_type(entry.node, "string"),
-            }),
-        ),
-        now(
-            &["allowed_accounts"],
-            Kind::Custom(|decoder, _, entry| {
-                names(decoder, entry, "allowed_accounts");
-            }),
-        ),
-    ],
-    unknown: |name| format!("Unknown field {name:?} parsing authorization callout"),
-};
-
-/// A list of names; says whether there are any.
-fn names(decoder: &mut Decoder<'_>, entry: &Entry<'_>, what: &str) -> bool {
-    if matches!(entry.value(), Value::Array(_)) {
-        return decoder.strings(entry.node).is_some_and(|names| !names.is_empty());
-    }
-    let kind = entry.value().type_name();
-    decoder.error(entry.pos(), format!("Expected {what} field to be an array, got {kind}"));
-    false
 }
 
 /// An `authorization` block of a listener that takes no list of users: websocket, mqtt.
@@ -424,7 +340,7 @@ pub(super) fn of_servers(decoder: &mut Decoder<'_>, who: &str, entry: &Entry<'_>
         decoder.error(entry.pos(), format!("{who} authorization does not allow multiple users"));
     } else if !found.token.is_empty() {
         decoder.error(entry.pos(), format!("{who} authorization does not support tokens"));
-    } else if found.callout {
+    } else if found.has_callout {
         decoder.error(entry.pos(), format!("{who} authorization does not support callouts"));
     } else if found.permissions && who == "Cluster" {
         decoder.warn(

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod authorization;
+mod callout;
 mod cluster;
 mod jetstream;
 mod leafnodes;

@@ -517,6 +517,7 @@ impl Draft {
         options.auth.no_auth_user = (!self.no_auth_user.is_empty()).then_some(self.no_auth_user);
         options.websocket =
             self.websocket.and_then(|websocket| websocket.finish(decoder, &options.auth));
+        decoder.check_callout(&options);
         accounts::check_together(decoder, &options);
         options
     }

@@ -11,8 +11,8 @@ use nervure_core::auth::{
 use super::super::validate;
 use super::{Memory, loaded};
 use crate::options::{
-    AuthOptions, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT, HandshakeFirst, Listen,
-    LogOptions, Options, ResolverOptions, SYNC_INTERVAL,
+    AuthOptions, CalloutCacheOptions, Deletion, DirectoryKind, DirectoryOptions, FETCH_TIMEOUT,
+    HandshakeFirst, Listen, LogOptions, Options, ResolverOptions, SYNC_INTERVAL,
 };
 
 fn listen(host: &str, port: u16) -> Listen {
@@ -147,14 +147,15 @@ fn identity_is_taken() {
 #[test]
 fn ways_in_are_taken() {
     let single = auth("authorization {user: a, password: $2a$11$x}");
-    assert!(single.single_user && !single.fail_closed);
+    assert!(single.single_user);
     assert_eq!((&*single.users[0].name, &*single.users[0].password), ("a", "$2a$11$x"));
     assert_eq!(auth("authorization {token: t}").token.as_deref(), Some("t"));
     let list = auth("authorization {users: [{user: a, password: x}, {username: b}]}");
     let names: Vec<_> = list.users.iter().map(|user| &*user.name).collect();
     assert_eq!(names, ["a", "b"]);
-    assert!(!list.single_user && !list.fail_closed);
-    assert_eq!(auth("authorization {}"), AuthOptions::default());
+    assert!(!list.single_user);
+    let empty = AuthOptions { block: true, ..AuthOptions::default() };
+    assert_eq!(auth("authorization {}"), empty);
 }
 
 /// The permissions of the first user, whose block has these members.
@@ -210,14 +211,6 @@ fn default_permissions_are_for_listed_users_without_a_block() {
 }
 
 #[test]
-fn what_cannot_be_checked_yet_lets_nobody_in() {
-    let callout = "authorization {auth_callout: {issuer: \
-                   ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a]}}";
-    assert!(auth(callout).fail_closed);
-    assert!(!auth("accounts {A: {users: [{user: a}]}}").fail_closed);
-}
-
-#[test]
 fn users_and_keys_are_taken_with_their_conditions() {
     let key = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
     let text = format!(
@@ -234,7 +227,7 @@ fn users_and_keys_are_taken_with_their_conditions() {
     assert_eq!(options.trusted_proxies, [key]);
     assert!(options.tls.is_some_and(|tls| tls.verify && tls.verify_and_map));
     let auth = options.auth;
-    assert!(auth.proxy_required && !auth.fail_closed && !auth.single_user);
+    assert!(auth.proxy_required && !auth.single_user);
     assert_eq!(auth.order, [Step::Users, Step::Nkeys]);
     let types = ConnectionTypes::default();
     let (user, nkey) = (&auth.users[0], &auth.nkeys[0]);
@@ -248,7 +241,11 @@ fn users_and_keys_are_taken_with_their_conditions() {
         (
             "authorization {order: [ldap]}",
             "s.conf:1:15: unknown step \"ldap\" in authorization order, known are jwt, nkeys, \
-             users, token, user",
+             users, token, user, callout",
+        ),
+        (
+            "authorization {order: [callout, user]}",
+            "s.conf:1:15: authorization order: \"callout\" can only be the last step",
         ),
         (
             "authorization {order: [user, user]}",
@@ -424,4 +421,30 @@ fn generated_configurations_of_test_harnesses_load() {
                 leafnodes { remotes [ { url: leaf://127.0.0.1:7422 } ] }\n\
                 jetstream { domain:LEAF }\n";
     assert!(loaded(text).options.auth.users[0].permissions.is_some());
+}
+
+#[test]
+fn an_auth_callout_is_taken() {
+    let issuer = "ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP";
+    let xkey = "XDZ4Z77KXTMU6SECVBCUGOI6IQTQ4AMWALAUDIPCP34DEERXBAJCK3SC";
+    let text = |more: &str| {
+        format!(
+            "accounts {{A {{}}}}\nauthorization {{order: [users, callout], auth_callout {{\
+             issuer: {issuer}, users: [a, b], acc: A, key: {xkey}, allowed_accounts: [A], {more}}}}}"
+        )
+    };
+    let options = loaded(&text("")).options;
+    assert_eq!(options.not_yet, Vec::<String>::new());
+    assert_eq!(options.auth.order, [Step::Users, Step::Callout]);
+    let callout = options.auth.callout.unwrap();
+    assert_eq!((callout.issuer.to_string(), callout.cache), (issuer.to_owned(), None));
+    assert_eq!((callout.account.as_deref(), callout.xkey.as_deref()), (Some("A"), Some(xkey)));
+    assert_eq!(
+        (callout.auth_users, callout.allowed_accounts),
+        (vec!["a".into(), "b".into()], vec!["A".into()])
+    );
+    let cache = |text: &str| loaded(text).options.auth.callout.unwrap().cache.unwrap();
+    assert_eq!(cache(&text("cache {}")), CalloutCacheOptions::default());
+    let both = cache(&text("cache {max_age: '5m', max_entries: 7}"));
+    assert_eq!((both.max_age, both.max_entries), (Duration::from_secs(300), 7));
 }

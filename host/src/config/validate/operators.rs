@@ -88,7 +88,7 @@ pub(super) fn check(options: &Options) -> Result<(), OperatorError> {
     if !auth.nkeys.is_empty() || !auth.single_user && !auth.users.is_empty() {
         return Err(OperatorError::Users);
     }
-    if auth.fail_closed {
+    if auth.callout.is_some() {
         return Err(OperatorError::Callout);
     }
     if !mode.trusted_keys.is_empty() {

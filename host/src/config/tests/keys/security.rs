@@ -206,4 +206,48 @@ pub(super) const TEXTS: Table = &[
         "authorization: {auth_callout: {issuer: 5}}",
         "s.conf:1:31: interface conversion: interface {} is int64, not string",
     ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, foo: 1}}",
+        "s.conf:1:97: Unknown field \"foo\" parsing authorization callout\ns.conf:1:97: Authorization callouts require authorized users to be specified",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP}}",
+        "s.conf:1:31: Authorization callouts require authorized users to be specified",
+    ),
+    (
+        "authorization: {auth_callout: {auth_users: [a]}}",
+        "s.conf:1:31: Authorization callouts require an issuer to be specified",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: []}}",
+        "s.conf:1:97: Authorization callouts require authorized users to be specified",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], xkey: ADW}}",
+        "s.conf:1:115: Expected callout xkey to be a valid public xkey, got \"ADW\"",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], account: 7}}",
+        "s.conf:1:115: interface conversion: interface {} is int64, not string",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], allowed_accounts: [a, 5 ]}}",
+        "s.conf:1:137: interface conversion: interface {} is int64, not string",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], allowed_accounts: [ZZ]}}",
+        "auth_callout allowed account \"ZZ\" not found in configured accounts",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], cache: {max_age: 0s}}}",
+        "s.conf:1:123: auth_callout cache: max_age must be above 0",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], cache: {max_entries: 0}}}",
+        "s.conf:1:123: auth_callout cache: max_entries must be above 0",
+    ),
+    (
+        "authorization: {auth_callout: {issuer: ADWHNJLSCKNGUB6AQTMICQLTVJ3WQLYA3U3M4YXM7FBJOX4FUKLXDYJP, auth_users: [a ], cache: {max: 0}}}",
+        "s.conf:1:123: Unknown field \"max\" parsing authorization callout cache",
+    ),
 ];
