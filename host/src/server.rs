@@ -251,15 +251,9 @@ impl Builder {
         let log = self.log.unwrap_or_else(Logger::discard);
         // The first that fails is named, so the order is nats-server's.
         let monitoring = Monitoring::bind(&options)?;
-        let websocket =
-            options.websocket.as_ref().map(|ws| bind_websocket(&ws.listen)).transpose()?;
-        let listener = bind(&options.listen)?;
+        let (listener, websocket) = bind_all(&mut options)?;
         let address = listener.local_addr()?;
-        options.listen.port = address.port();
         let websocket_address = websocket.as_ref().map(TcpListener::local_addr).transpose()?;
-        if let (Some(options), Some(address)) = (&mut options.websocket, websocket_address) {
-            options.listen.port = address.port();
-        }
         let keys = Arc::new(Keys::generate()?);
         let info = describe(&identity(&options, &keys), &options, address.port());
         let (tcp_gate, gate) = watch::channel(Arc::new(Gate::tcp(&options, &info, &log)?));
@@ -267,22 +261,14 @@ impl Builder {
             Some(ws) => Some(watch::channel(Arc::new(Gate::websocket(&options, ws, &info, &log)?))),
             None => None,
         };
-        let count = match options.shards {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            count => count,
-        };
+        let count = shards(&options);
         let shared = Shared::new(count);
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let epoch = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let settings = Arc::new(settings(&shared, &options, &info, epoch)?);
         let callout_stats = Arc::<Stats>::default();
-        let around = Around {
-            info: &info,
-            settings: &settings,
-            keys: &keys,
-            stats: &callout_stats,
-            log: &log,
-        };
+        let stats = &callout_stats;
+        let around = Around { info: &info, settings: &settings, keys: &keys, stats, log: &log };
         let service = AuthService::new(&options, &around, None).map(Arc::new);
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();
@@ -357,6 +343,26 @@ impl Builder {
             speaker,
             reporter,
         })
+    }
+}
+
+/// Binds the ports of clients, and tells the options which ones those became that were left to the
+/// system.
+fn bind_all(options: &mut Options) -> Result<(TcpListener, Option<TcpListener>), StartError> {
+    let websocket = options.websocket.as_ref().map(|ws| bind_websocket(&ws.listen)).transpose()?;
+    let listener = bind(&options.listen)?;
+    options.listen.port = listener.local_addr()?.port();
+    if let (Some(options), Some(websocket)) = (&mut options.websocket, &websocket) {
+        options.listen.port = websocket.local_addr()?.port();
+    }
+    Ok((listener, websocket))
+}
+
+/// How many shards there are to be.
+fn shards(options: &Options) -> usize {
+    match options.shards {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
     }
 }
 
