@@ -40,8 +40,9 @@ fn listener(server: &Server) -> Session {
         "$SYS.SERVER.*.CLIENT.AUTH.ERR 5",
         "$SYS.ACCOUNT.CLIENT.AUTH.ERR 6",
     ];
-    let mut session = join(server, "s", subscribe(&subjects));
-    // Its own arrival, and what is left of clients of other tests.
+    let mut session = join(server, "s", "");
+    session.send(subscribe(&subjects));
+    // Its own arrival, which may come at any time, and what is left of clients of other tests.
     session.read_until_silent(Duration::from_millis(300));
     session
 }

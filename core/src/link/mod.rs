@@ -429,8 +429,12 @@ impl Link {
                     match &user.login {
                         Login::Nkey { text, .. } => format!("{account}/nkey:{text}"),
                         Login::Password { name, .. } => format!("{account}/user:{name}"),
-                        Login::Statement { key, vouched, .. } => {
-                            match vouched.as_deref().map_or("", |it| &it.account_name) {
+                        // By the word of an auth callout service.
+                        Login::Statement { name, vouched: None, .. } => {
+                            format!("{account}/user:{name}")
+                        }
+                        Login::Statement { key, vouched: Some(vouched), .. } => {
+                            match &*vouched.account_name {
                                 "" => format!("{account}/jwt:{key}"),
                                 called => format!("{account}/{called}/jwt:{key}"),
                             }
