@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 
-import { errors, nkeyAuthenticator, nkeys } from "@nats-io/nats-core";
+import { credsAuthenticator, errors, nkeyAuthenticator, nkeys } from "@nats-io/nats-core";
 
 import { Broker, makeCertificates } from "./broker.mjs";
+import { makeOperator } from "./operator.mjs";
 import { isEncrypted, Peers, take, TRANSPORTS, trust } from "./peers.mjs";
 
 const OPTIONS = { timeout: 20_000 };
@@ -108,6 +109,39 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
+
+describe("operator mode", () => {
+  let broker, operator;
+
+  before(async () => {
+    operator = makeOperator();
+    broker = await new Broker({ settings: operator.settings }).start();
+  });
+  after(async () => {
+    await broker.stop();
+    operator.remove();
+  });
+
+  const withFile = (content) => ({ authenticator: credsAuthenticator(content) });
+
+  for (const transport of ["tcp", "ws"]) {
+    test(`user with a credentials file is let in (${transport})`, OPTIONS, async () => {
+      const peers = new Peers(broker, transport);
+      const client = await peers.connect(withFile(operator.credentials("app")));
+      const subscription = client.subscribe("door");
+      client.publish("door", "in");
+      assert.equal((await take(subscription, 1))[0].string(), "in");
+      await peers.close();
+    });
+
+    test(`user of an unknown account is refused (${transport})`, OPTIONS, async () => {
+      const peers = new Peers(broker, transport);
+      const credentials = withFile(operator.credentials("stranger"));
+      await assert.rejects(peers.connect(credentials), errors.AuthorizationError);
+      await peers.close();
+    });
+  }
+});
 
 describe("mutual TLS", () => {
   let broker, certificates;

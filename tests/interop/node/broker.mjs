@@ -27,6 +27,11 @@ export function program() {
     if (!existsSync(named)) throw new Error(`NERVURE_TEST_SERVER names no file: ${named}`);
     return resolve(named);
   }
+  return builtNervure();
+}
+
+/** The absolute path of the newest `nervure` built in this repository. */
+export function builtNervure() {
   const built = ["release", "debug"]
     .map((profile) => join(REPOSITORY, "target", profile, "nervure"))
     .filter((path) => existsSync(path))

@@ -3,7 +3,9 @@
 use std::{error::Error, path::PathBuf};
 
 use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerError};
-use nkeys::KeyPair;
+use harness::operator::{OperatorMode, key_pair};
+use nervure_core::auth::{Role, Signer};
+use nkeys::{KeyPair, KeyPairType};
 
 use crate::{
     broker::{Broker, certificates},
@@ -18,6 +20,7 @@ over!(
         users_are_let_in_by_password_and_others_are_refused,
         only_the_token_is_let_in_where_a_token_is_wanted,
         nkey_user_who_signs_the_nonce_is_let_in_and_a_stranger_is_not,
+        user_with_credentials_of_an_operators_account_is_let_in_and_a_stranger_is_not,
         denied_publish_and_subscribe_are_reported_and_nothing_flows,
     ]
 );
@@ -84,6 +87,29 @@ async fn nkey_user_who_signs_the_nonce_is_let_in_and_a_stranger_is_not(transport
     let broker = Broker::start(transport, &settings).await;
     assert_let_in(&broker, transport, options().nkey(known.seed().unwrap())).await;
     assert_refused(&broker, transport, options().nkey(stranger.seed().unwrap())).await;
+    assert_refused(&broker, transport, options()).await;
+}
+
+/// The content of a credentials file of the user with this number, whose account signs with `key`.
+fn credentials(mode: &OperatorMode, user: u8, key: &Signer) -> ConnectOptions {
+    let token = mode.user(user).encode(key).unwrap();
+    let pair = KeyPair::new_from_raw(KeyPairType::User, [user; 32]).unwrap();
+    let seed = pair.seed().unwrap();
+    let file = format!(
+        "-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n\
+         -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    );
+    options().credentials(&file).unwrap()
+}
+
+async fn user_with_credentials_of_an_operators_account_is_let_in_and_a_stranger_is_not(
+    transport: Transport,
+) {
+    let mode = OperatorMode::new();
+    let broker = Broker::start(transport, &mode.config()).await;
+    assert_let_in(&broker, transport, credentials(&mode, 7, &mode.account_key)).await;
+    let stranger = key_pair(Role::Account, 9);
+    assert_refused(&broker, transport, credentials(&mode, 7, &stranger)).await;
     assert_refused(&broker, transport, options()).await;
 }
 
