@@ -1,18 +1,18 @@
 //! One thread a shard: the page that carries bytes between sockets and the core.
 //!
 //! A connection that is getting in, or saying goodbye, has a task of its own for that, with all the
-//! room it takes. In between it has a small one ([`Service`]): most connections are idle most of the
-//! time, and what a server of many thousand of them weighs is what an idle one holds.
+//! room it takes. In between it has a small one ([`Service`](connection::Service)): most connections
+//! are idle most of the time, and what a server of many thousand of them weighs is what an idle one
+//! holds.
 
+mod bytes;
 mod callouts;
+mod connection;
 
 use std::cell::{Cell, RefCell};
-use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use nervure_core::account::AccountId;
@@ -27,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::callouts::{Callout, Callouts};
+use self::connection::{Connection, Direction, Place, Service, State, find};
 use super::callout::AuthService;
 use super::gate::{Entry, Gate, Rejected};
 use super::in_force::LookUp;
@@ -34,9 +35,8 @@ use super::passwords::Passwords;
 use super::system::{EventQueue, Look, OwnRequest, OwnRequests, Publication, Services};
 use super::workers::Workers;
 use crate::log::{Level, Logger};
+use crate::net::Conn;
 use crate::net::tls::{TlsServer, peer_certificate};
-use crate::net::ws::close_code;
-use crate::net::{Conn, Incoming};
 use crate::process::memory;
 
 /// Bytes read from a socket at once, into the one buffer that all of a shard's links share.
@@ -166,31 +166,6 @@ pub(super) fn spawn(
     }
     Ok(handles)
 }
-
-/// One connection as its tasks and the flushing tasks see it.
-struct Connection {
-    /// The transport; absent while its own task shakes hands or says goodbye.
-    conn: RefCell<Option<Conn>>,
-    state: Cell<State>,
-    /// Whom a change of `state` concerns: the connection's task, while it waits.
-    waiter: Cell<Option<Waker>>,
-    /// What was read and not taken, because the link waits for an answer.
-    held: Cell<Box<[u8]>>,
-}
-
-/// What the connection's task goes by.
-#[derive(Clone, Copy, Default)]
-struct State {
-    /// There is something to write that did not fit.
-    blocked: bool,
-    paused: bool,
-    /// The link waits for an answer.
-    asking: bool,
-    closing: Option<CloseReason>,
-}
-
-/// A slot for a link, and who has it.
-type Place = Option<(LinkId, Rc<Connection>)>;
 
 /// What a shard has beside itself.
 struct Around {
@@ -497,162 +472,6 @@ impl Driver {
             connection.change(change);
         }
     }
-
-    /// Writes what waits for a link, as much as its socket takes now.
-    fn flush(&self, id: LinkId) {
-        if let Some(connection) = find(&self.connections.borrow(), id)
-            && let Err(reason) = self.write(id, connection)
-        {
-            connection.change(|state| state.closing = state.closing.or(Some(reason)));
-        }
-    }
-
-    fn write(&self, id: LinkId, connection: &Connection) -> Result<(), CloseReason> {
-        let mut conn = connection.conn.borrow_mut();
-        let Some(conn) = conn.as_mut() else { return Ok(()) };
-        loop {
-            let result = {
-                let shard = self.shard.borrow();
-                let mut slices = [IoSlice::new(&[]); SLICES];
-                let filled = shard.outbound(id).map_or(0, |outbound| outbound.slices(&mut slices));
-                if filled == 0 && !conn.wants_write() {
-                    connection.set_blocked(false);
-                    return Ok(());
-                }
-                conn.try_write(&slices[..filled])
-            };
-            let written = result.map_err(|_| CloseReason::WriteError)?;
-            self.shard.borrow_mut().written(self.now(), id, written.consumed);
-            if written.blocked {
-                connection.set_blocked(true);
-                connection.wake();
-                return Ok(());
-            }
-        }
-    }
-
-    /// Does what a connection is ready for, until it is ready for nothing; returns why it is over
-    /// once it is.
-    fn attend(
-        &self,
-        id: LinkId,
-        connection: &Connection,
-        cx: &mut Context<'_>,
-    ) -> Poll<CloseReason> {
-        loop {
-            let State { blocked, paused, asking, closing } = connection.state.get();
-            if let Some(reason) = closing {
-                return Poll::Ready(reason);
-            }
-            let reads = !paused && !asking;
-            let held = if reads { connection.held.take() } else { Box::default() };
-            if !held.is_empty() {
-                self.feed(id, connection, &held);
-            } else if blocked && connection.poll_ready(Direction::Write, cx).is_ready() {
-                self.flush(id);
-            } else if reads && connection.poll_ready(Direction::Read, cx).is_ready() {
-                let read = self.read(id, connection);
-                if let Some(reason) = read {
-                    self.drain();
-                    return Poll::Ready(reason);
-                }
-            } else {
-                return Poll::Pending;
-            }
-            self.drain();
-        }
-    }
-
-    /// Reads what is there, within bounds; returns why the connection is over, if it is.
-    fn read(&self, id: LinkId, connection: &Connection) -> Option<CloseReason> {
-        let mut scratch = self.scratch.borrow_mut();
-        for _ in 0..READS {
-            let room = scratch.len();
-            let read = connection.conn.borrow_mut().as_mut()?.try_read(&mut scratch);
-            match read {
-                Ok(Incoming::Bytes(bytes)) => {
-                    self.feed(id, connection, bytes);
-                    let enough = self.shard.borrow().is_worth_writing();
-                    if bytes.len() < room || enough || connection.state.get().asking {
-                        return None;
-                    }
-                }
-                Ok(Incoming::Nothing | Incoming::WouldBlock) => return None,
-                Ok(Incoming::Closed) => return Some(CloseReason::ClientClosed),
-                Err(error) => return Some(error.close_reason()),
-            }
-        }
-        None
-    }
-
-    /// Gives bytes to the core, writing in between as often as it asks for that. What it does not
-    /// take before an answer has come is held.
-    fn feed(&self, id: LinkId, connection: &Connection, bytes: &[u8]) {
-        let mut rest = bytes;
-        loop {
-            let taken = self.shard.borrow_mut().receive(self.now(), id, rest);
-            rest = &rest[taken..];
-            if rest.is_empty() {
-                return;
-            }
-            self.drain();
-            if connection.state.get().asking {
-                connection.held.set(rest.into());
-                return;
-            }
-        }
-    }
-
-    /// The end: last bytes out where the reason allows, then the core forgets the link. Only what
-    /// has to wait for the peer becomes a task: a crowd that leaves at once leaves none.
-    fn finish(self: &Rc<Self>, id: LinkId, connection: &Rc<Connection>, reason: CloseReason) {
-        if reason.flushes() {
-            if let Some(conn) = connection.conn.borrow_mut().as_mut() {
-                conn.begin_close(close_code(reason));
-            }
-            if self.write(id, connection).is_ok() && connection.state.get().blocked {
-                let (driver, connection) = (self.clone(), connection.clone());
-                tokio::task::spawn_local(async move {
-                    let last = driver.flush_last(id, &connection);
-                    let _ = tokio::time::timeout(LAST_FLUSH, last).await;
-                    driver.forget(id, &connection, reason);
-                });
-                return;
-            }
-        }
-        self.forget(id, connection, reason);
-    }
-
-    async fn flush_last(&self, id: LinkId, connection: &Connection) {
-        while connection.state.get().blocked {
-            connection.ready(Direction::Write).await;
-            if self.write(id, connection).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn forget(&self, id: LinkId, connection: &Connection, reason: CloseReason) {
-        self.shard.borrow_mut().closed(self.now(), id, reason);
-        if let Some(place) = self.connections.borrow_mut().get_mut(id.slot as usize) {
-            *place = None;
-        }
-        self.drain();
-        // The command loop may be waiting for the last link.
-        self.timer.notify_one();
-        let Some(conn) = connection.conn.borrow_mut().take() else { return };
-        // A peer that has ended a bare stream sends nothing more that could be lost.
-        let ended = reason == CloseReason::ClientClosed && conn.is_bare();
-        if reason.flushes() && !ended && conn.shutdown_write().is_ok() {
-            tokio::task::spawn_local(conn.linger(LAST_FLUSH));
-        }
-    }
-}
-
-/// The connection of a link, unless its slot has another one by now.
-fn find(connections: &[Place], id: LinkId) -> Option<&Rc<Connection>> {
-    let (of, connection) = connections.get(id.slot as usize)?.as_ref()?;
-    (*of == id).then_some(connection)
 }
 
 /// Writes what the core noticed about a link, at the level nats-server gives it.
@@ -667,110 +486,4 @@ fn log_notice(log: &Logger, notice: &Notice) {
         return log.log(level, format_args!("{}", notice.event));
     }
     log.log(level, format_args!("{} - {}", notice.label, notice.event));
-}
-
-/// A connection's task while nothing special happens to it: two pointers and a number, so that the
-/// whole task is one cache line pair (a test says so). An `async fn` in its place kept room for
-/// whatever a connection may ever wait for, two kilobytes.
-struct Service {
-    driver: Rc<Driver>,
-    connection: Rc<Connection>,
-    id: LinkId,
-}
-
-impl Future for Service {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { driver, connection, id } = &*self;
-        // While it runs it sees every change by itself.
-        let waiter = connection.waiter.take();
-        match driver.attend(*id, connection, cx) {
-            Poll::Pending => {
-                connection.wait(waiter, cx);
-                Poll::Pending
-            }
-            Poll::Ready(reason) => {
-                driver.finish(*id, connection, reason);
-                Poll::Ready(())
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Direction {
-    Read,
-    Write,
-}
-
-impl Connection {
-    /// Changes what the connection's task goes by, and tells it.
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.state.get();
-        change(&mut state);
-        self.state.set(state);
-        self.wake();
-    }
-
-    fn set_blocked(&self, blocked: bool) {
-        self.state.set(State { blocked, ..self.state.get() });
-    }
-
-    fn wake(&self) {
-        if let Some(waiter) = self.waiter.take() {
-            waiter.wake();
-        }
-    }
-
-    /// From now on the task of `cx`, which was `last` to wait, is to be told of changes.
-    fn wait(&self, last: Option<Waker>, cx: &Context<'_>) {
-        let same = last.filter(|last| last.will_wake(cx.waker()));
-        self.waiter.set(Some(same.unwrap_or_else(|| cx.waker().clone())));
-    }
-
-    /// Waits until the core wants this connection closed.
-    async fn told_to_close(&self) -> CloseReason {
-        std::future::poll_fn(|cx| match self.state.get().closing {
-            Some(reason) => Poll::Ready(reason),
-            None => {
-                self.wait(self.waiter.take(), cx);
-                Poll::Pending
-            }
-        })
-        .await
-    }
-
-    /// Waits until the socket can be read or written.
-    async fn ready(&self, direction: Direction) {
-        std::future::poll_fn(|cx| self.poll_ready(direction, cx)).await;
-    }
-
-    /// Whether the socket can be read or written. The transport is borrowed only while asking,
-    /// because other tasks write to it meanwhile.
-    fn poll_ready(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
-        match self.conn.borrow().as_ref() {
-            None => Poll::Pending,
-            Some(conn) => {
-                let polled = match direction {
-                    Direction::Read => conn.socket().poll_read_ready(cx),
-                    Direction::Write => conn.socket().poll_write_ready(cx),
-                };
-                // A socket that failed is ready: the next call says how.
-                polled.map(|_| ())
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// tokio's own part of a task is 104 bytes; the rest of its 128 is ours.
-    #[test]
-    fn an_idle_connection_is_small() {
-        assert_eq!(size_of::<Service>(), 24);
-        assert!(size_of::<Connection>() <= 88, "{}", size_of::<Connection>());
-    }
 }

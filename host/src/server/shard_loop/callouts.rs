@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use nervure_core::auth::{Answer, CallId, Delegated};
 use nervure_core::shard::{OwnMessage, OwnResponse};
 
-use super::{Command, Driver, find};
+use super::connection::find;
+use super::{Command, Driver};
 use crate::net::Conn;
 use crate::server::callout::{AuthService, Request, TlsFacts, unix_now};
 
