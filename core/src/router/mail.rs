@@ -348,6 +348,11 @@ impl Mailbox {
         !into.is_empty()
     }
 
+    /// Gives back what is kept for senders.
+    pub(crate) fn release(&self) {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).spare = Vec::new();
+    }
+
     /// Gives emptied batches back to the senders.
     pub(crate) fn give_back(&self, batches: &mut Vec<Batch>) {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);

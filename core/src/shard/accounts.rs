@@ -54,6 +54,14 @@ impl Views {
         }
     }
 
+    /// Forgets what the indexes answered.
+    pub(super) fn release(&mut self) {
+        let shard = self.shard;
+        for view in self.views.iter_mut().flatten() {
+            view.cache = MatchCache::new(shard, DEFAULT_CAPACITY);
+        }
+    }
+
     /// Forgets an account that no link is in, but for the one that nearly all are in.
     fn forget(&mut self, id: AccountId) {
         if let Some(place) = self.views.get_mut(id.index())

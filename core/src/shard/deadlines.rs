@@ -33,9 +33,6 @@ impl Shard {
         if self.timers.len() < self.timers.capacity() / 4 {
             self.timers.shrink_to(self.timers.len() * 2);
         }
-        if self.links.len() == 0 {
-            self.pool.release();
-        }
         self.settle();
     }
 

@@ -1,5 +1,6 @@
 //! How links end, from either side, and how all of them do.
 
+use std::collections::BinaryHeap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -50,6 +51,20 @@ impl Shard {
         self.detach(id.slot, reason);
         self.links.remove(id.slot);
         self.settle();
+        if self.links.len() == 0 {
+            self.release();
+        }
+    }
+
+    /// Gives back what was kept for links to come: the last one has left.
+    fn release(&mut self) {
+        self.pool.release();
+        self.views.release();
+        self.timers = BinaryHeap::new();
+        self.outputs.shrink_to_fit();
+        if let Some(mailbox) = self.shared.mailboxes.get(usize::from(self.id.0)) {
+            mailbox.release();
+        }
     }
 
     /// Starts the end of a link from our side.
