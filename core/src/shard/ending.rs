@@ -52,15 +52,16 @@ impl Shard {
         self.links.remove(id.slot);
         self.settle();
         if self.links.len() == 0 {
-            self.release();
+            self.timers = BinaryHeap::new();
+            self.give_memory_back();
         }
     }
 
-    /// Gives back what was kept for links to come: the last one has left.
-    fn release(&mut self) {
+    /// Gives back what is only kept to be faster next time: buffers, and what the indexes answered.
+    /// Worth it when most links have left.
+    pub fn give_memory_back(&mut self) {
         self.pool.release();
         self.views.release();
-        self.timers = BinaryHeap::new();
         self.outputs.shrink_to_fit();
         if let Some(mailbox) = self.shared.mailboxes.get(usize::from(self.id.0)) {
             mailbox.release();

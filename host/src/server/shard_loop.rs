@@ -244,6 +244,7 @@ impl Driver {
         if links * 4 > peak || peak < CROWD {
             return peak.max(links);
         }
+        self.shard.borrow_mut().give_memory_back();
         let mut connections = self.connections.borrow_mut();
         while connections.pop_if(|last| last.is_none()).is_some() {}
         connections.shrink_to_fit();
