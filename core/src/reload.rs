@@ -157,6 +157,7 @@ impl Link {
             let text = "Authorization Violation";
             return Some((CloseReason::AuthenticationFailure, Some(text)));
         }
+        let issuer = issuer.as_deref()?;
         let scope = claims.signer(issuer);
         let before = old.claims.as_ref().and_then(|claims| claims.signer(issuer));
         (scope.is_none() || scope != before).then_some((CloseReason::AuthenticationFailure, None))

@@ -57,7 +57,7 @@ const FLUSH_AT: u64 = 512 << 10;
 const FLUSH_AT_EACH: u64 = 4 << 10;
 
 /// What a driver has to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Output {
     /// Write what waits for this link ([`Shard::outbound`], [`Shard::written`]).
     Flush(LinkId),

@@ -268,7 +268,7 @@ impl Builder {
         let settings = Arc::new(settings(&shared, &options, &info, epoch)?);
         let callout_stats = Arc::<Stats>::default();
         let stats = &callout_stats;
-        let around = Around { info: &info, settings: &settings, keys: &keys, stats, log: &log };
+        let around = Around { info: &info, keys: &keys, stats, log: &log };
         let service = AuthService::new(&options, &around, None).map(Arc::new);
         let http_address = monitoring.as_ref().map(|monitoring| monitoring.address);
         let now = Instant::now();

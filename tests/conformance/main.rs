@@ -33,6 +33,7 @@ mod mappings;
 mod matching;
 mod modes;
 mod operator;
+mod operator_callout;
 mod operator_imports;
 mod operator_starts;
 mod operator_updates;

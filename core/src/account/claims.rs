@@ -7,7 +7,6 @@ use super::{
     AccountLimits, Declaration, Export, ExportKind, Import, ImportKind, Latency, ResponseKind,
     Sampling, SenderIdentity, Service,
 };
-use crate::auth::Permissions;
 use crate::auth::jwt::login::TrustedAccount;
 use crate::auth::jwt::{self, ActivationClaims};
 use crate::subject::mappings::{Destination, Mapping, Mappings};
@@ -26,7 +25,8 @@ impl Declaration {
         let seconds = |at: i64| Duration::from_secs(u64::try_from(at).unwrap_or(0));
         let exports = nats.exports.iter().filter_map(export);
         let imports = nats.imports.iter().filter_map(import);
-        let default_permissions = default_permissions(&nats.default_permissions);
+        // What cannot be made ready forbids nothing.
+        let default_permissions = account.permissions(&nats.default_permissions).ok().flatten();
         Self {
             name: claims.sub.clone(),
             limits: AccountLimits {
@@ -116,10 +116,4 @@ fn mappings(account: &jwt::Account, cluster: &str) -> Option<Arc<Mappings>> {
         })
         .collect();
     (!all.is_empty()).then(|| Arc::new(Mappings::new(&all, cluster)))
-}
-
-/// What users may do who have no permissions of their own; `None` is everything.
-fn default_permissions(claims: &jwt::UserPermissions) -> Option<Arc<Permissions>> {
-    let permissions = Permissions::new(&claims.rules()).ok()?;
-    (!permissions.is_unrestricted()).then(|| Arc::new(permissions))
 }

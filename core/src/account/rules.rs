@@ -50,7 +50,7 @@ pub struct Rules {
 impl Rules {
     /// Whether it has ended at this unix second. At the very second that it ends at it has not, as
     /// with claims.
-    pub(crate) fn is_expired(&self, now: i64) -> bool {
+    pub fn is_expired(&self, now: i64) -> bool {
         let now = Duration::from_secs(u64::try_from(now).unwrap_or(0));
         self.expires.is_some_and(|at| now > at)
     }

@@ -22,7 +22,7 @@ pub struct CallId {
 }
 
 /// Something to find out elsewhere.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Ask {
     /// To be given back with the answer.
     pub call: CallId,
@@ -33,7 +33,7 @@ pub struct Ask {
 }
 
 /// What is asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Question {
     /// Whether a password is the one behind a bcrypt hash.
     Bcrypt {

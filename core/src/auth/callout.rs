@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::chain::{Pending, Verdict};
+use super::jwt::login::TrustedAccount;
 use super::jwt::{ClientInformation, ConnectOptions};
 use super::nkey::Nonce;
 use super::{Identity, Login};
@@ -56,15 +57,37 @@ impl Callout {
 }
 
 /// Somebody a service is to decide about.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Delegation {
     /// A trusted proxy vouches for the connection.
     pub(crate) proxied: bool,
     /// Whom his certificate stands for, where certificates stand for users.
     pub(crate) mapped: Option<Box<str>>,
+    /// What brought him to the service, in operator mode.
+    pub(crate) sentinel: Option<Box<Sentinel>>,
+}
+
+/// A token of an account that has a service, good for nothing but to be asked about.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Sentinel {
+    /// The account.
+    pub(crate) account: Arc<TrustedAccount>,
+    /// The token.
+    pub(crate) jwt: Box<str>,
+    /// The key of its user.
+    pub(crate) key: String,
+    /// What he is called.
+    pub(crate) name: String,
+    /// Words of the account about him.
+    pub(crate) tags: Vec<String>,
 }
 
 impl Delegation {
+    /// Somebody of whom nothing else is known.
+    pub(super) fn of_nobody(proxied: bool) -> Self {
+        Self { proxied, mapped: None, sentinel: None }
+    }
+
     pub(super) fn new(verdict: &Verdict, proxied: bool) -> Self {
         let mapped = match verdict {
             Verdict::Grant(Identity::User(user)) => match &user.login {
@@ -73,15 +96,17 @@ impl Delegation {
             },
             _ => None,
         };
-        Self { proxied, mapped }
+        Self { mapped, ..Self::of_nobody(proxied) }
     }
 }
 
 /// What is known of somebody a service is to decide about.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Delegated {
     /// The account in which the service runs.
     pub account: Arc<str>,
+    /// By whose rules it decides: that account's, in operator mode; `None` is the configuration's.
+    pub claims: Option<Arc<TrustedAccount>>,
     /// The connection.
     pub client: ClientInformation,
     /// What he has shown. In a server without operators the token is left out, as nats-server

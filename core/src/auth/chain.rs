@@ -178,7 +178,7 @@ impl Auth {
         let Some(callout) = &self.callout else { return self.by_steps(shown, proxied, ground) };
         let certain = callout.allowed_accounts.is_empty() && !self.map_certificates;
         if certain && !callout.bypasses(shown.id()) {
-            return Verdict::Delegate(Delegation { proxied, mapped: None });
+            return Verdict::Delegate(Delegation::of_nobody(proxied));
         }
         let mut verdict = self.by_steps(shown, proxied, ground);
         if callout.takes_over(&verdict, shown.id()) {
@@ -188,7 +188,7 @@ impl Auth {
             && !callout.bypasses(identity.name())
         {
             // With a wrong password he is nobody, and those are delegated.
-            *otherwise = Some(Delegation { proxied, mapped: None });
+            *otherwise = Some(Delegation::of_nobody(proxied));
         }
         verdict
     }

@@ -11,6 +11,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use super::callout::{Delegation, Sentinel};
 use super::chain::{Denial, Pending, Shown, Step, Verdict};
 use super::jwt::login::{Candidate, Denial as Refusal, Grant, Shown as Statement, Trust};
 use super::jwt::{Utc, Zones};
@@ -117,6 +118,18 @@ impl Operators {
             }
         };
         let grant = candidate.admit(&statement_shown, account, now, zones)?;
+        if account.delegates(&grant.user) {
+            let sentinel = Sentinel {
+                account: account.clone(),
+                jwt: statement_shown.jwt.into(),
+                key: grant.user,
+                name: grant.name,
+                tags: grant.tags,
+            };
+            let sentinel = Some(Box::new(sentinel));
+            let delegation = Delegation { sentinel, ..Delegation::of_nobody(proxied) };
+            return Ok(Verdict::Delegate(delegation));
+        }
         let account_name = account.claims().name.as_str().into();
         Ok(Verdict::Grant(Identity::User(Arc::new(user(grant, account_name)))))
     }
@@ -136,7 +149,7 @@ fn user(grant: Grant, account_name: Box<str>) -> User {
     let count =
         |limit: Option<u64>| limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let seconds = |at: i64| core::time::Duration::from_secs(u64::try_from(at).unwrap_or(0));
-    let (issuer, bearer, by_default) = (grant.issuer.into(), grant.bearer, grant.by_default);
+    let (issuer, bearer, by_default) = (Some(grant.issuer.into()), grant.bearer, grant.by_default);
     User {
         login: Login::Statement {
             key: grant.user.into(),
@@ -146,7 +159,7 @@ fn user(grant: Grant, account_name: Box<str>) -> User {
         },
         types: ConnectionTypes::default(),
         proxy_required: grant.proxy_required,
-        permissions: grant.permissions.filter(|rules| !rules.is_unrestricted()),
+        permissions: grant.permissions,
         account: grant.account.into(),
         limits: UserLimits {
             subscriptions: count(grant.max_subscriptions),

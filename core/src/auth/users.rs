@@ -121,8 +121,9 @@ pub enum Login {
 /// What an update of an account may take away from its users (reference security 5.7).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Vouched {
-    /// The key that signed the user's token.
-    pub issuer: Box<str>,
+    /// The key that signed the user's token; `None` if it was for an auth callout service to say
+    /// which key that may be (reference security 10.8).
+    pub issuer: Option<Box<str>>,
     /// What the account is called beside its key; empty if it is not.
     pub account_name: Box<str>,
     /// He has signed nothing.

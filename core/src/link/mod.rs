@@ -18,7 +18,7 @@ use self::client::login::Waiting;
 pub(crate) use self::liveness::{Liveness, Verdict};
 use crate::account::{AccountId, Rules};
 use crate::auth::link_permissions::LinkPermissions;
-use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate};
+use crate::auth::{Auth, ConnectionType, Identity, Login, Nonce, PeerCertificate, Vouched};
 use crate::id::LinkId;
 use crate::outbound::Outbound;
 use crate::settings::Settings;
@@ -429,16 +429,16 @@ impl Link {
                     match &user.login {
                         Login::Nkey { text, .. } => format!("{account}/nkey:{text}"),
                         Login::Password { name, .. } => format!("{account}/user:{name}"),
-                        // By the word of an auth callout service.
-                        Login::Statement { name, vouched: None, .. } => {
-                            format!("{account}/user:{name}")
-                        }
-                        Login::Statement { key, vouched: Some(vouched), .. } => {
-                            match &*vouched.account_name {
-                                "" => format!("{account}/jwt:{key}"),
-                                called => format!("{account}/{called}/jwt:{key}"),
+                        Login::Statement { key, name, vouched, .. } => match vouched.as_deref() {
+                            Some(Vouched { issuer: Some(_), account_name, .. }) => {
+                                match &**account_name {
+                                    "" => format!("{account}/jwt:{key}"),
+                                    called => format!("{account}/{called}/jwt:{key}"),
+                                }
                             }
-                        }
+                            // By the word of an auth callout service.
+                            _ => format!("{account}/user:{name}"),
+                        },
                     }
                 }
                 Identity::Token(_) => "$G/token".to_owned(),

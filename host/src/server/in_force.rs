@@ -209,13 +209,13 @@ impl InForce {
 
     /// Puts other settings into force, and in operator mode the accounts as the resolver has them
     /// now: it has been told of `options`. `pins` is what the certificates of open connections
-    /// must be among; `service` is to say which auth callout decides under them.
+    /// must be among; `service` is who is asked about clients under them.
     pub(super) async fn replace(
         &self,
         mut settings: Settings,
         options: &Options,
         pins: Option<Arc<TlsServer>>,
-        service: impl FnOnce(&Arc<Settings>) -> Option<Arc<AuthService>>,
+        service: Option<Arc<AuthService>>,
     ) {
         let fresh = self.fetch_again(options).await;
         let surplus = self.shared.trim_clients(settings.limits.max_connections);
@@ -234,7 +234,6 @@ impl InForce {
             }
             let settings = Arc::new(settings);
             state.settings = settings.clone();
-            let service = service(&settings);
             self.tell(|done| {
                 let (settings, service, pins) = (settings.clone(), service.clone(), pins.clone());
                 Command::Reconfigure { settings, service, pins, done }

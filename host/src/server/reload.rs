@@ -12,7 +12,6 @@ mod tests;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use nervure_core::settings::Settings;
 use nervure_core::wire::ServerInfo;
 
 use super::callout::{Around, AuthService};
@@ -75,7 +74,6 @@ impl Server {
         };
         let settings =
             settings(&self.shared, &options, &info, self.epoch).map_err(StartError::from)?;
-        let mut service = None;
         // From here on nothing fails.
         let pins = pins_changed(&old, &options).then(|| tcp.tls.clone()).flatten();
         self.tcp_gate.send_replace(tcp);
@@ -85,12 +83,8 @@ impl Server {
         if let (Some(sender), Some(tls)) = (&self.monitoring_tls, monitoring) {
             sender.send_replace(tls);
         }
-        self.in_force
-            .replace(settings, &options, pins, |settings| {
-                service = self.service(&old, &options, &info, settings);
-                service.clone()
-            })
-            .await;
+        let service = self.service(&old, &options, &info);
+        self.in_force.replace(settings, &options, pins, service.clone()).await;
         table::lines(&old, &options).for_each(|line| self.log.info(format_args!("{line}")));
         if let Some(log) = log {
             log.commit();
@@ -110,10 +104,9 @@ impl Server {
         old: &Options,
         options: &Options,
         info: &ServerInfo,
-        settings: &Arc<Settings>,
     ) -> Option<Arc<AuthService>> {
         let stats = &self.status.callout_stats;
-        let around = Around { info, settings, keys: &self.keys, stats, log: &self.log };
+        let around = Around { info, keys: &self.keys, stats, log: &self.log };
         let before = old.auth.callout.as_ref().map(|old| (old, self.status.callout_cache()));
         AuthService::new(options, &around, before).map(Arc::new)
     }

@@ -20,7 +20,7 @@ use nervure_core::auth::{Answer, Ask, CallId, Question};
 use nervure_core::link::Endpoint;
 use nervure_core::notice::{Event, Notice};
 use nervure_core::settings::Settings;
-use nervure_core::shard::{Called, Output, OwnMessage, Shard, Shared};
+use nervure_core::shard::{Called, Output, OwnMessage, OwnResponse, Shard, Shared};
 use nervure_core::{CloseReason, LinkId, ShardId, Time};
 use tokio::net::TcpStream;
 
@@ -64,6 +64,8 @@ pub(super) enum Command {
     Answer(CallId, Answer),
     /// A request to the service that decides about a client is made.
     Callout(Box<Callout>),
+    /// The account that a service's response names is in force, if there is one.
+    LookedUp(Box<Callout>, Box<OwnResponse>),
     /// Another configuration is in force. With `pins`, TLS clients must have one of its pinned
     /// certificates.
     Reconfigure {
@@ -267,6 +269,7 @@ impl Driver {
                 self.shard.borrow_mut().resolve(self.now(), call, answer);
             }
             Command::Callout(callout) => self.call_out(callout),
+            Command::LookedUp(callout, response) => self.have_judged(callout, response, true),
             Command::Look(look) => look(&self.shard.borrow()),
             Command::Publish(Publication { account, subject, header, payload }) => {
                 let (subject, header, payload) = (&*subject, &*header, &*payload);

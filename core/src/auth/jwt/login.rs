@@ -200,11 +200,7 @@ impl Candidate {
             let (named, given) = (user.account().to_owned(), account.claims().sub.clone());
             return Err(Denial::OtherAccount { named, given });
         }
-        let scope = account.signer(&user.iss).ok_or_else(|| Denial::Issuer(user.iss.clone()))?;
-        let limits = match scope {
-            Some(scope) => scoped(&user, scope, account)?,
-            None => user.nats.limits.clone(),
-        };
+        let limits = limits(&user, account)?;
         if limits.proxy_required && !shown.proxied {
             return Err(Denial::ProxyRequired);
         }
@@ -234,6 +230,19 @@ impl Candidate {
         let expires = Some(user.exp).filter(|exp| *exp > 0);
         let expires_at = expires.into_iter().chain(window).min();
         grant(user, &limits, account, expires_at)
+    }
+}
+
+/// The limits that hold for a user of this account: his own, or those of the scope of the key that
+/// signed him.
+///
+/// # Errors
+///
+/// [`Denial::Issuer`], [`Denial::NotScoped`] or [`Denial::Template`].
+pub fn limits(user: &UserClaims, account: &TrustedAccount) -> Result<UserLimits, Denial> {
+    match account.signer(&user.iss).ok_or_else(|| Denial::Issuer(user.iss.clone()))? {
+        Some(scope) => scoped(user, scope, account),
+        None => Ok(user.nats.limits.clone()),
     }
 }
 
@@ -276,10 +285,7 @@ fn grant(
     let permissions =
         if by_default { &of_account.default_permissions } else { &limits.permissions };
     let rules = permissions.rules();
-    let permissions = match permissions.is_empty() {
-        true => None,
-        false => Some(Arc::new(Permissions::new(&rules)?)),
-    };
+    let permissions = account.permissions(permissions)?;
     Ok(Grant {
         account: user.account().to_owned(),
         bearer: limits.bearer_token,

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::auth::jwt::{ClientInformation, ConnectOptions as Credentials};
 use crate::auth::{
-    Answer, Ask, Auth, CallId, Callout, Delegated, Delegation, Denial, Ground, Identity, Login,
-    Pending, Question, Shown, Step, User, Verdict,
+    Answer, Ask, Auth, CallId, Delegated, Delegation, Denial, Ground, Identity, Login, Pending,
+    Question, Shown, Step, User, Verdict,
 };
 use crate::id::LinkId;
 use crate::link::client::ops::Flow;
@@ -87,16 +87,22 @@ impl Link {
         &self,
         options: &ConnectOptions,
         auth: &Auth,
-        callout: &Callout,
-        proxied: bool,
-    ) -> Delegated {
+        delegation: &Delegation,
+    ) -> Option<Delegated> {
         let shown = self.shown(options, None);
         let text = |text: &str| text.to_owned();
-        let user = match shown {
-            Shown { nkey: "", user: "", token: "", .. } => "",
-            Shown { nkey: "", user: "", .. } => "[REDACTED]",
-            Shown { nkey: "", user, .. } => user,
-            Shown { nkey, .. } => nkey,
+        let sentinel = delegation.sentinel.as_deref();
+        let account = match (sentinel, &auth.callout) {
+            (Some(sentinel), _) => sentinel.account.claims().sub.as_str().into(),
+            (None, Some(callout)) => callout.account.clone(),
+            (None, None) => return None,
+        };
+        let user = match (shown.nkey, shown.user, sentinel) {
+            ("", "", Some(sentinel)) => &sentinel.key,
+            ("", "", None) if shown.token.is_empty() => "",
+            ("", "", None) => "[REDACTED]",
+            ("", user, _) => user,
+            (nkey, ..) => nkey,
         };
         let client_type = match self.endpoint.transport {
             Transport::Tcp => "nats",
@@ -104,19 +110,23 @@ impl Link {
         };
         let signed = auth.wants_nonce() && !shown.sig.is_empty();
         let nonce = if signed { shown.nonce.as_slice() } else { &[] };
-        Delegated {
-            account: callout.account.clone(),
+        Some(Delegated {
+            account,
+            claims: sentinel.map(|sentinel| sentinel.account.clone()),
             client: ClientInformation {
                 host: self.client_ip(),
                 id: self.cid,
                 user: text(user),
                 name: text(&options.name),
+                tags: sentinel.map(|sentinel| sentinel.tags.clone()).unwrap_or_default(),
+                name_tag: sentinel.map(|sentinel| sentinel.name.clone()).unwrap_or_default(),
                 kind: text("Client"),
                 client_type: text(client_type),
                 nonce: String::from_utf8_lossy(nonce).into_owned(),
                 ..ClientInformation::default()
             },
             connect: Credentials {
+                jwt: sentinel.map(|sentinel| text(&sentinel.jwt)).unwrap_or_default(),
                 nkey: text(shown.nkey),
                 sig: text(shown.sig),
                 auth_token: text(shown.token),
@@ -126,11 +136,10 @@ impl Link {
                 lang: text(&options.lang),
                 version: text(&options.version),
                 protocol: options.protocol,
-                ..Credentials::default()
             },
             nonce: *shown.nonce,
-            proxied,
-        }
+            proxied: delegation.proxied,
+        })
     }
 
     /// Whether a client has logged in as, or named, a user that is not there (any more). Such a one
@@ -235,9 +244,8 @@ impl Shard {
         let settings = self.settings.clone();
         if let Some(link) = self.links.at(slot)
             && let auth = link.auth(&settings)
-            && let Some(callout) = auth.callout.as_deref()
+            && let Some(delegated) = link.delegated(&options, auth, delegation)
         {
-            let delegated = link.delegated(&options, auth, callout, delegation.proxied);
             let question = Question::Callout(Box::new(delegated));
             self.ask(slot, options, question, Waiting { pending: None, moment });
         }

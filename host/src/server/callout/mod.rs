@@ -1,10 +1,12 @@
-//! Auth callout: a service in an account decides who may come in (reference security 10).
+//! Auth callout: a service in an account decides who may come in (reference security 10): the
+//! one of the configuration, or in operator mode an account's own ([`party`]).
 //!
 //! A shard asks; [`AuthService::request`] makes the signed request, the shard publishes it, and
 //! [`AuthService::judge`] makes sure of what comes back. Signing, sealing and verifying take far too
 //! long for a shard, so the workers do it; `shard_loop::callouts` carries things between the two.
 
 mod cache;
+mod party;
 mod request;
 mod response;
 mod stats;
@@ -14,65 +16,94 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use nervure_core::account::{AccountId, GLOBAL};
+use nervure_core::account::Accounts;
 use nervure_core::auth::jwt::ServerId;
 use nervure_core::auth::{Answer, User};
-use nervure_core::settings::Settings;
 use nervure_core::wire::ServerInfo;
 
 pub(super) use self::cache::Cache;
+use self::party::Party;
 pub(super) use self::request::{Request, TlsFacts};
 use self::stats::Outcome;
 pub(super) use self::stats::Stats;
 use super::keys::Keys;
-use crate::auth::xkey::CurvePublicKey;
 use crate::log::Logger;
 use crate::options::{CalloutOptions, Options};
 
-/// The service as the options in force name it, and what it takes to speak with it.
+/// What it takes to speak with services: the one that the options in force name, or in operator
+/// mode those of the accounts.
 pub(super) struct AuthService {
-    account: String,
-    issuer: String,
-    /// With one, requests are sealed for it.
-    xkey: Option<CurvePublicKey>,
+    /// The service that the options name.
+    configured: Option<Arc<Party>>,
     server: ServerId,
     keys: Arc<Keys>,
     /// Certificates of authorities, in DER, one of whom ends each client's chain.
     authorities: Vec<Vec<u8>>,
     /// How long it may take to answer.
     timeout: Duration,
-    /// The accounts that there are.
-    settings: Arc<Settings>,
     cache: Option<Arc<Cache>>,
     stats: Arc<Stats>,
     log: Logger,
 }
 
+/// Where users can be put.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The accounts that are in force.
+    pub(super) accounts: &'a Accounts,
+    /// The one that is missing has been looked up: these are all there are.
+    pub(super) looked_up: bool,
+}
+
+/// What a service's answer comes to.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// This, for the client.
+    Answer(Answer),
+    /// That can be said when this account has been looked up.
+    Unknown(Box<str>),
+}
+
+/// Why an answer makes no user.
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    /// In nats-server's words.
+    Because(String),
+    /// This account is not in force.
+    Unknown(Box<str>),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Because(why)
+    }
+}
+
 /// What a service needs beside its options.
 pub(super) struct Around<'a> {
     pub(super) info: &'a ServerInfo,
-    pub(super) settings: &'a Arc<Settings>,
     pub(super) keys: &'a Arc<Keys>,
     pub(super) stats: &'a Arc<Stats>,
     pub(super) log: &'a Logger,
 }
 
 impl AuthService {
-    /// The one that `options` name, if they name one. It keeps what `before` remembered unless
+    /// By `options`, if they have anybody asked. It keeps what `before` remembered unless
     /// its block is another one.
     pub(super) fn new(
         options: &Options,
         around: &Around<'_>,
         before: Option<(&CalloutOptions, Option<Arc<Cache>>)>,
     ) -> Option<Self> {
-        let callout = options.auth.callout.as_ref()?;
-        let xkey = callout.xkey.as_deref().and_then(|text| CurvePublicKey::parse(text).ok());
-        let kept = before.and_then(|(old, cache)| cache.filter(|_| old == callout));
-        let fresh = || callout.cache.and_then(Cache::new).map(Arc::new);
+        let callout = options.auth.callout.as_ref();
+        if callout.is_none() && !options.operators.is_active() {
+            return None;
+        }
+        let kept = before.and_then(|(old, cache)| cache.filter(|_| callout == Some(old)));
+        let fresh = || callout?.cache.and_then(Cache::new).map(Arc::new);
         let info = around.info;
         Some(Self {
-            account: callout.account.clone().unwrap_or_else(|| GLOBAL.to_owned()),
-            issuer: callout.issuer.to_string(),
+            configured: callout.map(|callout| Arc::new(Party::configured(callout))),
             server: ServerId {
                 name: info.server_name.clone(),
                 host: info.host.clone(),
@@ -80,27 +111,15 @@ impl AuthService {
                 version: info.version.clone(),
                 cluster: options.cluster_name.clone().unwrap_or_default(),
                 tags: options.tags.clone(),
-                xkey: xkey.as_ref().map(|_| around.keys.curve.public_key()).unwrap_or_default(),
+                xkey: String::new(),
             },
-            xkey,
             keys: around.keys.clone(),
             authorities: request::authorities(options),
             timeout: options.limits.auth_timeout,
-            settings: around.settings.clone(),
             cache: kept.or_else(fresh),
             stats: around.stats.clone(),
             log: around.log.clone(),
         })
-    }
-
-    /// The account in which it runs.
-    pub(super) fn account(&self) -> &str {
-        &self.account
-    }
-
-    /// ... if it is there.
-    pub(super) fn account_id(&self) -> Option<AccountId> {
-        self.settings.accounts.named(&self.account)
     }
 
     /// What it has said before.
@@ -113,11 +132,18 @@ impl AuthService {
     }
 
     /// The service has answered: what that comes to for the client.
-    pub(super) fn answer(&self, request: &Request, payload: &[u8], began: Instant) -> Answer {
+    pub(super) fn answer(
+        &self,
+        request: &Request,
+        payload: &[u8],
+        place: Place<'_>,
+        began: Instant,
+    ) -> Judged {
         let took = began.elapsed();
-        let judged = self.judge(request, payload, unix_now());
+        let judged = self.judge(request, payload, place, unix_now());
         let remembered = self.cache.as_deref().zip(request.key());
-        match judged {
+        Judged::Answer(match judged {
+            Err(Refusal::Unknown(account)) => return Judged::Unknown(account),
             Ok(user) => {
                 let user = Arc::new(user);
                 if let Some((cache, key)) = remembered {
@@ -126,14 +152,14 @@ impl AuthService {
                 self.stats.record(Outcome::Granted, took);
                 Answer::Admit(user)
             }
-            Err(why) => {
+            Err(Refusal::Because(why)) => {
                 if let Some((cache, key)) = remembered {
                     cache.forget(key);
                 }
                 self.stats.record(Outcome::Refused, took);
                 self.refuse(why)
             }
-        }
+        })
     }
 
     /// Nobody has answered in time, or nobody is there to: what it said before is what counts.
@@ -147,7 +173,7 @@ impl AuthService {
             return Answer::Admit(user);
         }
         self.stats.record(Outcome::Unanswered, took);
-        let account = &self.account;
+        let account = request.account();
         let why =
             format!("Authorization callout response not received in time on account {account:?}");
         self.log.debug(format_args!("{why}"));
@@ -161,9 +187,20 @@ impl AuthService {
     }
 
     /// Who the client is by the service's word; or nats-server's text why he is nobody.
-    fn judge(&self, request: &Request, payload: &[u8], now: Duration) -> Result<User, String> {
+    fn judge(
+        &self,
+        request: &Request,
+        payload: &[u8],
+        place: Place<'_>,
+        now: Duration,
+    ) -> Result<User, Refusal> {
         let claims = self.response(request, payload, seconds(now))?;
-        self.user(request, &claims, seconds(now))
+        let account = claims.account();
+        let missing = || party::in_force(place.accounts, account, seconds(now)).is_none();
+        if !place.looked_up && request.party.may_vouch(account) && missing() {
+            return Err(Refusal::Unknown(account.into()));
+        }
+        Ok(self.user(request, &claims, place.accounts, seconds(now))?)
     }
 }
 

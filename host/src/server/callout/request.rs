@@ -1,5 +1,6 @@
 //! What a service is asked (reference security 10.3 and 10.4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -15,6 +16,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use super::cache::Key;
+use super::party::Party;
 use super::{AuthService, seconds};
 use crate::net::tls::TlsInfo;
 use crate::options::Options;
@@ -24,6 +26,8 @@ use crate::server::keys::fresh;
 pub(in super::super) struct Request {
     pub(in super::super) header: Vec<u8>,
     pub(in super::super) payload: Vec<u8>,
+    /// Whose service it is for.
+    pub(super) party: Arc<Party>,
     /// Made for it: who the answer has to be about.
     pub(super) user_nkey: String,
     /// Who the client is if the service gives it no name.
@@ -52,6 +56,11 @@ impl TlsFacts {
 }
 
 impl Request {
+    /// The account to publish it in.
+    pub(in super::super) fn account(&self) -> &str {
+        &self.party.account
+    }
+
     /// Under which its answer is remembered.
     pub(super) fn key(&self) -> Option<&Key> {
         self.key.as_ref()
@@ -69,20 +78,30 @@ impl AuthService {
         tls: Option<TlsFacts>,
         now: Duration,
     ) -> Result<Request, String> {
+        let account = &delegated.account;
+        let party = match (&delegated.claims, &self.configured) {
+            (Some(claims), _) => Arc::new(Party::of_account(claims.clone())?),
+            (None, Some(configured)) => configured.clone(),
+            (None, None) => return Err("no auth callout is configured any more".to_owned()),
+        };
         let failed = |error: &dyn std::fmt::Display| {
-            format!("Auth callout request on account {:?} cannot be made: {error}", self.account)
+            format!("Auth callout request on account {account:?} cannot be made: {error}")
         };
         let user_nkey = fresh(Role::User).map_err(|error| failed(&error))?.public().to_string();
         let client_tls = tls.map(|tls| self.client_tls(&tls));
         let key = self.key(&delegated, client_tls.as_ref());
         let name = delegated.client.user.clone();
+        let mut server_id = self.server.clone();
+        if party.xkey.is_some() {
+            server_id.xkey = self.keys.curve.public_key();
+        }
         let claims = AuthorizationRequestClaims {
             aud: REQUEST_AUDIENCE.to_owned(),
             exp: seconds(now + self.timeout),
             iat: seconds(now),
-            sub: self.issuer.clone(),
+            sub: party.issuer.clone(),
             nats: AuthorizationRequest {
-                server_id: self.server.clone(),
+                server_id,
                 user_nkey: user_nkey.clone(),
                 client_info: delegated.client,
                 connect_opts: delegated.connect,
@@ -93,13 +112,13 @@ impl AuthService {
         };
         let token = claims.encode(&self.keys.signer).map_err(|error| failed(&error))?;
         let (mut header, mut payload) = (Vec::new(), token.into_bytes());
-        if let Some(xkey) = &self.xkey {
-            let public = &self.server.xkey;
+        if let Some(xkey) = &party.xkey {
+            let public = self.keys.curve.public_key();
             header = format!("NATS/1.0\r\nNats-Server-Xkey: {public}\r\n\r\n").into_bytes();
             payload = self.keys.curve.seal(&payload, xkey).map_err(|error| failed(&error))?;
         }
         let proxied = delegated.proxied;
-        Ok(Request { header, payload, user_nkey, name, proxied, key })
+        Ok(Request { header, payload, party, user_nkey, name, proxied, key })
     }
 
     /// A digest of all that the service is shown and that is the same when the client comes again.

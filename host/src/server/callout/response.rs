@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nervure_core::account::Accounts;
 use nervure_core::auth::callout::SUBJECT;
 use nervure_core::auth::jwt::{
     AuthorizationResponseClaims, Class, DecodeError, Issue, Stay, UserClaims, blocker,
 };
-use nervure_core::auth::{ConnectionTypes, Login, Permissions, User, UserLimits};
+use nervure_core::auth::{ConnectionTypes, Login, Permissions, User, UserLimits, Vouched};
 
 use super::AuthService;
+use super::party::{Party, Placement};
 use super::request::Request;
 use crate::server::zones::SystemZones;
 
@@ -25,12 +27,13 @@ impl AuthService {
         payload: &[u8],
         now: i64,
     ) -> Result<UserClaims, String> {
-        let account = &self.account;
+        let party = &request.party;
+        let account = &party.account;
         if payload.is_empty() {
             let why = "no reason supplied";
             return Err(format!("Auth callout violation: {why:?} on account {account:?}"));
         }
-        let opened = match &self.xkey {
+        let opened = match &party.xkey {
             Some(sender) if !payload.starts_with(PLAIN) => {
                 let opened = self.keys.curve.open(payload, sender).map_err(|_| {
                     format!(
@@ -60,7 +63,7 @@ impl AuthService {
             return violation("server");
         }
         // Who can seal for this server is known to be the service.
-        if opened.is_none() && claims.iss != self.issuer {
+        if opened.is_none() && !party.signs(&claims.iss) {
             return Err("Auth callout signing key is unknown".to_owned());
         }
         if !claims.nats.error.is_empty() {
@@ -76,10 +79,11 @@ impl AuthService {
         &self,
         request: &Request,
         claims: &UserClaims,
+        accounts: &Accounts,
         now: i64,
     ) -> Result<User, String> {
-        let (account, expected) = (&self.account, &self.issuer);
-        let limits = &claims.nats.limits;
+        let party = &request.party;
+        let account = &party.account;
         if let Some(Issue { text, .. }) =
             blocker(&claims.validate(now, &SystemZones), Class::Warning)
         {
@@ -91,6 +95,9 @@ impl AuthService {
                 "Expected authorized user of {wanted:?} but got {got:?} on account {account:?}"
             ));
         }
+        let by_issuer = party.is_of_operator().then(|| party.by_issuer(claims, accounts, now));
+        let by_issuer = by_issuer.transpose()?;
+        let limits = by_issuer.as_ref().map_or(&claims.nats.limits, |place| &place.limits);
         if limits.connection_types().is_none() {
             return Err(format!(
                 "Authorized user on account {account:?} using invalid connection type"
@@ -103,26 +110,12 @@ impl AuthService {
             Ok(Stay::Until(end)) => Some(end),
             Ok(Stay::NotNow) | Err(_) => return Err(outside()),
         };
-        if !claims.nats.issuer_account.is_empty() {
-            return Err(format!(
-                "Error non operator mode account {account:?}: attempted to use issuer_account"
-            ));
-        }
-        if claims.iss != *expected {
-            let got = &claims.iss;
-            return Err(format!(
-                "Wrong issuer for auth callout response on account {account:?}, \
-                 expected {expected:?} got {got:?}"
-            ));
-        }
-        let place = &claims.aud;
-        if self.settings.accounts.named(place).is_none() {
-            return Err(format!(
-                "No valid account {place:?} for auth callout response on account {account:?}: \
-                 account missing"
-            ));
-        }
-        if limits.proxy_required && !request.proxied {
+        let place = match by_issuer {
+            Some(place) => place,
+            None => party.by_audience(claims, accounts)?,
+        };
+        let proxy_required = place.limits.proxy_required;
+        if proxy_required && !request.proxied {
             return Err("Proxy connection required".to_owned());
         }
         let expires = Some(claims.exp).filter(|exp| *exp > 0).into_iter().chain(window).min();
@@ -133,27 +126,39 @@ impl AuthService {
                 key: claims.sub.as_str().into(),
                 name: name.map_or("", String::as_str).into(),
                 issued: claims.iat,
-                vouched: None,
+                vouched: place.claims.map(|claims| {
+                    Box::new(Vouched {
+                        issuer: None,
+                        account_name: claims.claims().name.as_str().into(),
+                        bearer: false,
+                        by_default: place.limits.permissions.is_empty(),
+                    })
+                }),
             },
             types: ConnectionTypes::default(),
-            proxy_required: limits.proxy_required,
-            permissions: self.permissions(claims)?,
-            account: place.as_str().into(),
+            proxy_required,
+            permissions: permissions(party, &place)?,
+            account: place.account.into(),
             limits: UserLimits::default(),
             expires: expires.map(|at| Duration::from_secs(u64::try_from(at).unwrap_or_default())),
         })
     }
+}
 
-    fn permissions(&self, claims: &UserClaims) -> Result<Option<Arc<Permissions>>, String> {
-        let given = &claims.nats.limits.permissions;
-        let rules = Permissions::new(&given.rules())
-            .map_err(|error| format!("Error validating user JWT: {error}"))?;
-        // Nobody but the server may speak to the service in its name.
-        if claims.aud == self.account {
-            return Ok(Some(Arc::new(rules.without_publishing_to(SUBJECT))));
-        }
-        Ok((!given.is_empty()).then(|| Arc::new(rules)))
+fn permissions(party: &Party, place: &Placement<'_>) -> Result<Option<Arc<Permissions>>, String> {
+    let given = &place.limits.permissions;
+    let invalid = |error| format!("Error validating user JWT: {error}");
+    if let Some(claims) = place.claims {
+        let by_default = &claims.claims().nats.default_permissions;
+        let given = if given.is_empty() { by_default } else { given };
+        return claims.permissions(given).map_err(invalid);
     }
+    let rules = Permissions::new(&given.rules()).map_err(invalid)?;
+    // Nobody but the server may speak to the service in its name.
+    if *place.account == *party.account {
+        return Ok(Some(Arc::new(rules.without_publishing_to(SUBJECT))));
+    }
+    Ok((!given.is_empty()).then(|| Arc::new(rules)))
 }
 
 /// With its first letter in upper case.

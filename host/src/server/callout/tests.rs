@@ -2,11 +2,11 @@
 
 use nervure_core::account::{Accounts, Declaration};
 use nervure_core::auth::jwt::{AuthorizationRequestClaims, ClientInformation, ConnectOptions};
-use nervure_core::auth::{Delegated, Login, Role, Seed, Signer, signature_text};
+use nervure_core::auth::{Delegated, Login, PublicKey, Role, Seed, Signer, signature_text};
 use nervure_core::shard::Shared;
 
 use super::*;
-use crate::auth::xkey::CurveKey;
+use crate::auth::xkey::{CurveKey, CurvePublicKey};
 use crate::options::CalloutCacheOptions;
 
 /// Reference security 12.5.
@@ -18,19 +18,30 @@ const USER: &str = "UBBN4NR2AIZSM4EK7BOLNMXVWSIIPN2YFA7UELSPJABIYYWPSF44D7BO";
 const NOW: Duration = Duration::from_secs(1_795_394_024);
 const RESPONSE: &str = include_str!("tests/response.jwt");
 
-fn service(cache: bool) -> AuthService {
+fn accounts() -> Accounts {
     let declared = |name: &str| Declaration { name: name.to_owned(), ..Declaration::default() };
-    let accounts = ["$G", "AUTH", "APP"].map(declared);
-    let accounts = Accounts::build(&Shared::new(1), &accounts, None).unwrap();
+    Accounts::build(&Shared::new(1), &["$G", "AUTH", "APP"].map(declared), None).unwrap()
+}
+
+fn service(cache: bool) -> AuthService {
+    with_xkey(cache, None)
+}
+
+fn with_xkey(cache: bool, xkey: Option<String>) -> AuthService {
+    let callout = CalloutOptions {
+        issuer: PublicKey::parse(ISSUER).unwrap(),
+        account: Some("AUTH".to_owned()),
+        auth_users: Vec::new(),
+        xkey,
+        allowed_accounts: Vec::new(),
+        cache: None,
+    };
     AuthService {
-        account: "AUTH".to_owned(),
-        issuer: ISSUER.to_owned(),
-        xkey: None,
+        configured: Some(Arc::new(Party::configured(&callout))),
         server: ServerId { name: "S1".to_owned(), id: SERVER.to_owned(), ..ServerId::default() },
         keys: Arc::new(Keys::generate().unwrap()),
         authorities: Vec::new(),
         timeout: Duration::from_secs(2),
-        settings: Arc::new(Settings { accounts: Arc::new(accounts), ..Settings::default() }),
         cache: cache.then(|| Arc::new(Cache::new(CalloutCacheOptions::default()).unwrap())),
         stats: Arc::default(),
         log: Logger::discard(),
@@ -40,6 +51,7 @@ fn service(cache: bool) -> AuthService {
 fn alice() -> Delegated {
     Delegated {
         account: "AUTH".into(),
+        claims: None,
         client: ClientInformation {
             host: "127.0.0.1".to_owned(),
             id: 9,
@@ -64,11 +76,29 @@ fn reference_request(service: &AuthService) -> Request {
     request
 }
 
+fn judged(
+    service: &AuthService,
+    request: &Request,
+    payload: &[u8],
+    now: Duration,
+) -> Result<User, Refusal> {
+    let place = Place { accounts: &accounts(), looked_up: false };
+    service.judge(request, payload, place, now)
+}
+
+fn answered(service: &AuthService, request: &Request, token: &str) -> Answer {
+    let place = Place { accounts: &accounts(), looked_up: false };
+    match service.answer(request, token.as_bytes(), place, Instant::now()) {
+        Judged::Answer(answer) => answer,
+        Judged::Unknown(account) => panic!("{account}"),
+    }
+}
+
 #[test]
 fn the_reference_response_is_accepted() {
     let service = service(false);
     let request = reference_request(&service);
-    let user = service.judge(&request, RESPONSE.trim_end().as_bytes(), NOW).unwrap();
+    let user = judged(&service, &request, RESPONSE.trim_end().as_bytes(), NOW).unwrap();
     assert_eq!((&*user.account, user.name()), ("APP", "alice"));
     assert_eq!(user.expires, Some(Duration::from_secs(1_795_397_626)));
     assert!(matches!(&user.login, Login::Statement { key, issued, .. }
@@ -76,18 +106,17 @@ fn the_reference_response_is_accepted() {
     let may = user.permissions.unwrap();
     assert!(may.may_publish(b"app.x") && !may.may_publish(b"x"));
     assert!(may.may_subscribe(b"_INBOX.>", None) && !may.may_subscribe(b"app.x", None));
-    let late = service.judge(&request, RESPONSE.trim_end().as_bytes(), NOW * 2);
-    assert_eq!(late.unwrap_err(), "Error validating user JWT: claim is expired");
+    let late = judged(&service, &request, RESPONSE.trim_end().as_bytes(), NOW * 2);
+    let why = "Error validating user JWT: claim is expired".to_owned();
+    assert_eq!(late.unwrap_err(), Refusal::Because(why));
 }
 
 #[test]
 fn a_request_is_sealed_for_the_service_and_opens_with_its_key() {
-    let mut service = service(false);
     let curve = CurveKey::new(&Seed::parse(SERVICE_SEED).unwrap()).unwrap();
-    service.xkey = Some(CurvePublicKey::parse(&curve.public_key()).unwrap());
-    service.server.xkey = service.keys.curve.public_key();
+    let service = with_xkey(false, Some(curve.public_key()));
     let request = service.request(alice(), None, NOW).unwrap();
-    let key = &service.server.xkey;
+    let key = &service.keys.curve.public_key();
     assert_eq!(request.header, format!("NATS/1.0\r\nNats-Server-Xkey: {key}\r\n\r\n").as_bytes());
     let token = curve.open(&request.payload, &CurvePublicKey::parse(key).unwrap()).unwrap();
     let claims = AuthorizationRequestClaims::decode(std::str::from_utf8(&token).unwrap()).unwrap();
@@ -100,7 +129,7 @@ fn a_request_is_sealed_for_the_service_and_opens_with_its_key() {
     // The same answer, sealed as the reference says.
     let request = reference_request(&service);
     let sealed = curve.seal(RESPONSE.trim_end().as_bytes(), &CurvePublicKey::parse(key).unwrap());
-    assert!(service.judge(&request, &sealed.unwrap(), NOW).is_ok());
+    assert!(judged(&service, &request, &sealed.unwrap(), NOW).is_ok());
 }
 
 /// An answer for a request: the user, or an error.
@@ -136,7 +165,7 @@ fn gets_in(service: &AuthService, delegated: Delegated) -> bool {
 fn ask(service: &AuthService, delegated: Delegated, error: &str) {
     let request = service.request(delegated, None, unix_now()).unwrap();
     let answer = answer(service, &request, error);
-    let answer = service.answer(&request, answer.as_bytes(), Instant::now());
+    let answer = answered(service, &request, &answer);
     assert_eq!(matches!(answer, Answer::Admit(_)), error.is_empty());
 }
 
@@ -208,7 +237,7 @@ fn certificates_are_part_of_what_a_client_shows() {
     };
     let request = service.request(alice(), facts(1), NOW).unwrap();
     let answer = answer(&service, &request, "");
-    service.answer(&request, answer.as_bytes(), Instant::now());
+    answered(&service, &request, &answer);
     for (tls, good) in [(facts(1), true), (facts(2), false), (None, false)] {
         let request = service.request(alice(), tls, NOW).unwrap();
         let answer = service.without_answer(&request, Instant::now());

@@ -12,7 +12,8 @@ use nervure_core::shard::{OwnMessage, OwnResponse};
 use super::connection::find;
 use super::{Command, Driver};
 use crate::net::Conn;
-use crate::server::callout::{AuthService, Request, TlsFacts, unix_now};
+use crate::server::callout::{AuthService, Judged, Place, Request, TlsFacts, unix_now};
+use crate::server::in_force::LookUp;
 
 /// How long workers may take over an answer that came in time.
 const JUDGING: Duration = Duration::from_millis(400);
@@ -77,8 +78,8 @@ impl Driver {
 
     /// Publishes a request.
     pub(super) fn call_out(&self, callout: Box<Callout>) {
-        let account = callout.service.account();
-        let Some(account) = callout.service.account_id() else {
+        let account = callout.request.account();
+        let Some(account) = self.shard.borrow().settings().accounts.named(account) else {
             let why =
                 format!("No valid account {account:?} for auth callout request: account missing");
             let answer = callout.service.refuse(why);
@@ -110,23 +111,42 @@ impl Driver {
         }
         let callout = self.callouts.open.borrow_mut().remove(&number);
         if let Some(callout) = callout {
-            self.answered(*callout, response);
+            match response {
+                Some(response) => self.have_judged(callout, response, false),
+                None => {
+                    let Callout { call, service, request, began, .. } = *callout;
+                    let answer = service.without_answer(&request, began);
+                    self.tell(Command::Answer(call, answer));
+                }
+            }
         }
         None
     }
 
-    fn answered(&self, callout: Callout, response: Option<Box<OwnResponse>>) {
-        let Callout { call, service, request, began, .. } = callout;
-        let Some(response) = response else {
-            let answer = service.without_answer(&request, began);
-            return self.tell(Command::Answer(call, answer));
-        };
+    /// Has a response judged, the account that it names having been looked up or not.
+    pub(super) fn have_judged(
+        &self,
+        callout: Box<Callout>,
+        response: Box<OwnResponse>,
+        looked_up: bool,
+    ) {
         let Some(to) = self.sender() else { return };
-        let stats = service.clone();
+        let (call, stats) = (callout.call, callout.service.clone());
+        let settings = self.shard.borrow().settings().clone();
+        let look_ups = self.around.look_ups.clone();
         let judge = move || {
-            let answer = service.answer(&request, &response.payload, began);
-            // A shard that has ended needs no answers.
-            let _ = to.send(Command::Answer(call, answer));
+            let Callout { service, request, began, .. } = &*callout;
+            let place = Place { accounts: &settings.accounts, looked_up };
+            // A shard that has ended needs no answers, and asks for no accounts.
+            match service.answer(request, &response.payload, place, *began) {
+                Judged::Answer(answer) => drop(to.send(Command::Answer(call, answer))),
+                Judged::Unknown(account) => {
+                    let reply = Box::new(move |_| {
+                        let _ = to.send(Command::LookedUp(callout, response));
+                    });
+                    let _ = look_ups.send(LookUp { account, reply });
+                }
+            }
         };
         if self.around.workers.run(Instant::now() + JUDGING, judge).is_err() {
             stats.stats().overloaded();

@@ -1,15 +1,19 @@
 //! Which operators are trusted, and accounts that they vouch for (reference security 5.1, 5.4).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::Denial;
+use crate::auth::callout::SUBJECT;
 use crate::auth::jwt::account::{Account, AccountClaims, AccountLimits};
 use crate::auth::jwt::error::DecodeError;
 use crate::auth::jwt::operator::OperatorClaims;
 use crate::auth::jwt::scope::{Scope, SigningKey};
+use crate::auth::jwt::user::UserPermissions;
 use crate::auth::jwt::validation::{Class, blocker};
+use crate::auth::permissions::{InvalidRule, Permissions};
 
 /// Why an account is not to be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -125,6 +129,29 @@ impl TrustedAccount {
     /// When it ends, in unix seconds.
     pub fn expires_at(&self) -> Option<i64> {
         Some(self.claims.exp).filter(|exp| *exp > 0)
+    }
+
+    /// Whether a service decides about this user's connections (reference security 10.1).
+    pub fn delegates(&self, user: &str) -> bool {
+        let callout = &self.claims.nats.authorization;
+        !callout.auth_users.is_empty() && !callout.auth_users.iter().any(|known| known == user)
+    }
+
+    /// What a user of the account with these permissions may do; `None` is everything. Where the
+    /// account has an auth callout service, nobody but the server may speak to it (reference
+    /// security 10.6).
+    ///
+    /// # Errors
+    /// The first entry that is not a valid subject, or not a valid subject and queue.
+    pub fn permissions(
+        &self,
+        given: &UserPermissions,
+    ) -> Result<Option<Arc<Permissions>>, InvalidRule> {
+        let mut permissions = Permissions::new(&given.rules())?;
+        if !self.claims.nats.authorization.auth_users.is_empty() {
+            permissions = permissions.without_publishing_to(SUBJECT);
+        }
+        Ok((!permissions.is_unrestricted()).then(|| Arc::new(permissions)))
     }
 
     /// Whether this key may sign users, and with what scope.
