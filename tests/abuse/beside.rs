@@ -32,6 +32,6 @@ pub(crate) fn expect_relief(server: &Server, before: u64) {
         return;
     }
     harness::eventually("memory is given back", || {
-        (server.resident_bytes() <= before + KEPT).then_some(())
+        (server.own_bytes() <= before + KEPT).then_some(())
     });
 }

@@ -56,10 +56,10 @@ fn ten_thousand_idle_clients_cost_little_and_leave_nothing_behind() {
         return;
     }
     beside("max_closed_clients: 10\n", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         let mut crowd: Vec<TcpStream> = (0..IDLE).map(|_| idle(server.port())).collect();
         server.expect_varz("/connections", IDLE as u64 + BYSTANDERS);
-        let grown = server.resident_bytes().saturating_sub(before);
+        let grown = server.own_bytes().saturating_sub(before);
         println!("{IDLE} idle clients: {grown} bytes, {} each", grown / IDLE as u64);
         if Program::under_test() == Program::Nervure {
             assert!(grown <= COST * IDLE as u64, "{} bytes a client", grown / IDLE as u64);
@@ -99,7 +99,7 @@ fn a_flood_of_connections_above_the_limit_is_turned_away() {
 #[test]
 fn connections_that_close_without_a_word_are_harmless() {
     beside("", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for _ in 0..2_000 {
             drop(dial(server.port()));
         }

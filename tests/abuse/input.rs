@@ -20,7 +20,7 @@ fn pour(session: &mut Session, start: &str, total: usize) {
 #[test]
 fn a_control_line_without_end_is_cut_off_early() {
     beside("", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for verb in ["SUB", "PUB", "UNSUB", "CONNECT", "INFO", "-ERR"] {
             let mut session = server.client("");
             pour(&mut session, &format!("{verb} "), 16 << 20);
@@ -33,7 +33,7 @@ fn a_control_line_without_end_is_cut_off_early() {
 #[test]
 fn a_payload_over_the_limit_is_refused_before_it_is_read() {
     beside("", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for _ in 0..10 {
             let mut session = server.client("");
             pour(&mut session, "PUB foo 999999999\r\n", 16 << 20);
@@ -48,7 +48,7 @@ fn a_flood_of_subscriptions_stops_at_the_limit() {
     const LIMIT: usize = 1_000;
     const FLOOD: usize = 50_000;
     beside(&format!("max_subscriptions: {LIMIT}\n"), |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         let already = server.varz_number("/subscriptions");
         let mut session = server.client("");
         let flood: Vec<String> = (0..FLOOD).map(|n| format!("SUB s.{n} {n}\r\n")).collect();
@@ -114,7 +114,7 @@ fn send_to_the_end(server: &Server, octets: &[u8]) {
 #[test]
 fn garbage_after_connect_harms_nobody() {
     beside("", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for seed in 0..300 {
             send_to_the_end(server, &noise(seed, 2_000));
         }
@@ -127,7 +127,7 @@ fn proper_units_with_noise_in_them_harm_nobody() {
     let unit =
         b"SUB noise.> q 1\r\nHPUB noise.x r 12 14\r\nNATS/1.0\r\n\r\nhi\r\nUNSUB 1 5\r\nPING\r\n";
     beside("", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for seed in 0..300 {
             let mut octets = unit.repeat(4);
             for pair in noise(seed, 8).chunks_exact(2) {

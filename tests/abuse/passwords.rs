@@ -34,7 +34,7 @@ fn guess(server: &Server, password: &str) -> Session {
 #[test]
 fn a_flood_of_wrong_passwords_is_noticed_by_nobody_else() {
     beside(&config(), |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         let began = Instant::now();
         let mut guesses = 0;
         let mut slowest = Duration::ZERO;
@@ -80,7 +80,7 @@ fn a_crowd_that_knows_its_password_gets_in_together() {
 #[test]
 fn guessers_that_leave_before_the_answer_are_forgotten() {
     beside(&config(), |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for _ in 0..10 {
             drop((0..GUESSERS).map(|_| guess(server, "wrong")).collect::<Vec<_>>());
         }

@@ -11,7 +11,7 @@ const MESSAGE: usize = 65_536;
 #[test]
 fn a_reader_that_does_not_read_is_cut_off_without_a_word() {
     beside("max_pending: 1048576\nmax_payload: 65536\n", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         let mut victims: Vec<Session> = (0..4)
             .map(|_| {
                 let mut victim = Session::connect_narrow(server.port(), 4096);
@@ -51,7 +51,7 @@ fn a_peer_that_answers_no_ping_is_given_up() {
 #[test]
 fn peers_that_vanish_within_a_message_leave_nothing_behind() {
     beside("", |server| {
-        let before = server.resident_bytes();
+        let before = server.own_bytes();
         for _ in 0..5 {
             let mut half: Vec<Session> = (0..20).map(|_| server.client("")).collect();
             for session in &mut half {

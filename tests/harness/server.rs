@@ -325,11 +325,25 @@ impl Server {
     /// Where there is no `/proc`.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// What of it is the process's own, and not its program's text, of which there is the more the
+    /// more of it has run.
+    ///
+    /// # Panics
+    /// Where there is no `/proc`.
+    #[must_use]
+    pub fn own_bytes(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    fn status(&self, what: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("a running process has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        kib.expect("the status of a process tells its resident memory") * 1024
+        kib.expect("the status of a process tells its memory") * 1024
     }
 
     /// Whether the process is still there.
