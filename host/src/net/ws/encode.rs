@@ -142,6 +142,8 @@ impl FrameWriter {
                     self.closed = true;
                     continue;
                 }
+                // What the sink took earlier may still wait inside.
+                sink.put(&[])?;
                 return Ok(Written { consumed, blocked: sink.is_blocked() });
             }
             if boundary && self.terms.deflate && left > MIN_COMPRESSED {

@@ -387,3 +387,49 @@ fn close_codes_follow_the_table() {
     assert_eq!(code(CloseReason::ReadError), None);
     assert_eq!(code(CloseReason::SlowConsumerPendingBytes), None);
 }
+
+/// A sink that takes one write in while its door is shut, as TLS does, and no more.
+#[derive(Default)]
+struct Door {
+    open: bool,
+    held: Vec<u8>,
+    out: Vec<u8>,
+}
+
+impl Sink for Door {
+    fn put(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.open {
+            self.out.append(&mut self.held);
+        }
+        if !self.held.is_empty() {
+            return Ok(0);
+        }
+        let taken = slices.iter().map(|slice| slice.len()).sum();
+        let into = if self.open { &mut self.out } else { &mut self.held };
+        slices.iter().for_each(|slice| into.extend_from_slice(slice));
+        Ok(taken)
+    }
+
+    fn is_blocked(&self) -> bool {
+        !self.held.is_empty()
+    }
+}
+
+#[test]
+fn what_waits_in_the_sink_goes_out_though_nothing_else_is_pending() {
+    let mut writer = FrameWriter::new(WriteTerms::default());
+    let mut door = Door::default();
+    let pending = [IoSlice::new(b"PING\r\n")];
+    let written = writer.write(&pending, false, &mut door).unwrap();
+    assert_eq!(written, Written { consumed: 6, blocked: true });
+    assert_eq!(
+        writer.write(&[], false, &mut door).unwrap(),
+        Written { consumed: 0, blocked: true }
+    );
+    door.open = true;
+    assert_eq!(
+        writer.write(&[], false, &mut door).unwrap(),
+        Written { consumed: 0, blocked: false }
+    );
+    assert_eq!(door.out, b"\x82\x06PING\r\n");
+}
