@@ -3,15 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says no by panicking")]
 
-use std::io::IoSlice;
+mod one_shard;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use nervure_core::auth::{Answer, Ask, Auth, CallId, Question, Secret, User, Users};
-use nervure_core::link::{Endpoint, Transport};
+use nervure_core::auth::{Answer, Auth, CallId, Question, Secret, User, Users};
 use nervure_core::settings::Settings;
-use nervure_core::shard::{Output, Shard, Shared};
-use nervure_core::{CloseReason, LinkId, ShardId, Time};
+use nervure_core::shard::Output;
+use nervure_core::{CloseReason, LinkId, Time};
+
+use one_shard::{Asked, World};
 
 const HASH: &str = "$2a$04$abcdefghijklmnopqrstuu0IW6TsD.ltswA2qNb/gSLIg6DlPpsYq";
 const HASHED: &[u8] = b"CONNECT {\"user\":\"hashed\",\"pass\":\"b\",\"verbose\":false}\r\n";
@@ -24,97 +26,29 @@ fn settings(hash: &str) -> Settings {
     Settings { auth: Auth { required: true, users, ..Auth::default() }, ..Settings::default() }
 }
 
-impl Asked {
-    /// The password and the hash that the first question is about.
-    fn bcrypt(&self) -> (&Secret, &Arc<str>) {
-        match &self.asks[0].question {
-            Question::Bcrypt { password, hash } => (password, hash),
-            other => panic!("{other:?}"),
-        }
+/// The password and the hash that the first question is about.
+fn bcrypt(asked: &Asked) -> (&Secret, &Arc<str>) {
+    match &asked.asks[0].question {
+        Question::Bcrypt { password, hash } => (password, hash),
+        other => panic!("{other:?}"),
     }
 }
 
-struct World {
-    shard: Shard,
-    now: Time,
+fn world() -> World {
+    World::new(settings(HASH))
 }
 
-/// What a shard asked its driver to do.
-#[derive(Debug, Default, PartialEq)]
-struct Asked {
-    heard: Vec<(LinkId, String)>,
-    asks: Vec<Ask>,
-    resumed: Vec<LinkId>,
-    closed: Vec<(LinkId, CloseReason)>,
+fn reload(world: &mut World, settings: Settings) -> Asked {
+    world.shard.reconfigure(world.now, Arc::new(settings));
+    world.drain()
 }
 
-impl World {
-    fn new() -> Self {
-        let settings = Arc::new(settings(HASH));
-        Self { shard: Shard::new(ShardId(0), Shared::new(1), settings, 1), now: Time::ZERO }
-    }
-
-    fn open(&mut self) -> LinkId {
-        let peer = ([127, 0, 0, 1], 1).into();
-        let endpoint = Endpoint::new(peer, Transport::Tcp, Arc::default(), [b'0'; 15]);
-        let link = self.shard.open(self.now, endpoint).unwrap();
-        self.drain();
-        link
-    }
-
-    /// Says something; how much of it is taken, and what comes of it.
-    fn say(&mut self, link: LinkId, bytes: &[u8]) -> (usize, Asked) {
-        let taken = self.shard.receive(self.now, link, bytes);
-        (taken, self.drain())
-    }
-
-    fn answer(&mut self, call: CallId, answer: Answer) -> Asked {
-        self.shard.resolve(self.now, call, answer);
-        self.drain()
-    }
-
-    fn reload(&mut self, settings: Settings) -> Asked {
-        self.shard.reconfigure(self.now, Arc::new(settings));
-        self.drain()
-    }
-
-    fn later(&mut self, by: Duration) -> Asked {
-        self.now = self.now.after(by);
-        self.shard.timeout(self.now);
-        self.drain()
-    }
-
-    fn drain(&mut self) -> Asked {
-        let mut asked = Asked::default();
-        loop {
-            match self.shard.poll() {
-                Output::Flush(link) => {
-                    let mut slices = [IoSlice::new(&[]); 8];
-                    let filled = self.shard.outbound(link).unwrap().slices(&mut slices);
-                    let bytes: Vec<u8> =
-                        slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
-                    self.shard.written(self.now, link, bytes.len());
-                    asked.heard.push((link, String::from_utf8(bytes).unwrap()));
-                }
-                Output::Close(link, reason) => {
-                    self.shard.closed(self.now, link, reason);
-                    asked.closed.push((link, reason));
-                }
-                Output::Ask(ask) => asked.asks.push(*ask),
-                Output::Resume(link) => asked.resumed.push(link),
-                Output::Idle(_) => return asked,
-                _ => {}
-            }
-        }
-    }
-
-    /// A link that has asked, and its call.
-    fn waiting(&mut self) -> (LinkId, CallId) {
-        let link = self.open();
-        let (taken, asked) = self.say(link, HASHED);
-        assert_eq!(taken, HASHED.len());
-        (link, asked.asks[0].call)
-    }
+/// A link that has asked, and its call.
+fn waiting(world: &mut World) -> (LinkId, CallId) {
+    let link = world.open();
+    let (taken, asked) = world.say(link, HASHED);
+    assert_eq!(taken, HASHED.len());
+    (link, asked.asks[0].call)
 }
 
 fn violation(link: LinkId) -> Asked {
@@ -127,12 +61,12 @@ fn violation(link: LinkId) -> Asked {
 
 #[test]
 fn what_follows_connect_is_left_to_the_driver_and_taken_after_the_answer() {
-    let mut world = World::new();
+    let mut world = world();
     let link = world.open();
     let all = [HASHED, b"SUB x 1\r\nPUB x 2\r\nhi\r\nPING\r\n"].concat();
     let (taken, asked) = world.say(link, &all);
     assert_eq!(taken, HASHED.len());
-    let (password, hash) = asked.bcrypt();
+    let (password, hash) = bcrypt(&asked);
     assert_eq!((password.expose(), &**hash), ("b", HASH));
     let call = asked.asks[0].call;
     assert_eq!(asked, Asked { asks: asked.asks.clone(), ..Asked::default() });
@@ -147,8 +81,8 @@ fn what_follows_connect_is_left_to_the_driver_and_taken_after_the_answer() {
 
 #[test]
 fn others_are_served_meanwhile() {
-    let mut world = World::new();
-    let (_, call) = world.waiting();
+    let mut world = world();
+    let (_, call) = waiting(&mut world);
     let other = world.open();
     let (_, asked) = world.say(other, &[PLAIN, b"PING\r\n"].concat());
     assert_eq!(asked.heard, [(other, "PONG\r\n".to_owned())]);
@@ -157,8 +91,8 @@ fn others_are_served_meanwhile() {
 
 #[test]
 fn a_wrong_password_is_refused_and_what_followed_is_dropped() {
-    let mut world = World::new();
-    let (link, call) = world.waiting();
+    let mut world = world();
+    let (link, call) = waiting(&mut world);
     let mut asked = world.answer(call, Answer::DoesNotFit);
     asked.resumed.clear();
     assert_eq!(asked, violation(link));
@@ -167,7 +101,7 @@ fn a_wrong_password_is_refused_and_what_followed_is_dropped() {
 
 #[test]
 fn the_timer_runs_on_and_late_answers_find_nobody() {
-    let mut world = World::new();
+    let mut world = world();
     let link = world.open();
     world.later(Duration::from_millis(1500));
     let (_, asked) = world.say(link, HASHED);
@@ -186,16 +120,16 @@ fn the_timer_runs_on_and_late_answers_find_nobody() {
 
 #[test]
 fn an_overloaded_driver_closes_in_good_order() {
-    let mut world = World::new();
-    let (link, call) = world.waiting();
+    let mut world = world();
+    let (link, call) = waiting(&mut world);
     let asked = world.answer(call, Answer::Overloaded);
     assert_eq!(asked.closed, [(link, CloseReason::AuthenticationTimeout)]);
 }
 
 #[test]
 fn every_answer_is_good_once() {
-    let mut world = World::new();
-    let (link, first) = world.waiting();
+    let mut world = world();
+    let (link, first) = waiting(&mut world);
     world.answer(first, Answer::Fits);
     let (_, asked) = world.say(link, HASHED);
     let second = asked.asks[0].call;
@@ -208,8 +142,8 @@ fn every_answer_is_good_once() {
 
 #[test]
 fn a_repeated_connect_waits_with_what_it_had_gone() {
-    let mut world = World::new();
-    let (link, call) = world.waiting();
+    let mut world = world();
+    let (link, call) = waiting(&mut world);
     world.answer(call, Answer::Fits);
     world.say(link, b"SUB x 1\r\n");
     let (_, asked) = world.say(link, b"CONNECT {}\r\n");
@@ -221,19 +155,19 @@ fn a_repeated_connect_waits_with_what_it_had_gone() {
 
 #[test]
 fn a_reload_asks_again_only_where_the_hash_has_changed() {
-    let mut world = World::new();
-    let (link, call) = world.waiting();
+    let mut world = world();
+    let (link, call) = waiting(&mut world);
     world.answer(call, Answer::Fits);
     world.say(link, b"SUB x 1\r\n");
     let mut other = settings(HASH);
     other.limits.max_payload = 100;
-    assert_eq!(world.reload(other), Asked::default());
+    assert_eq!(reload(&mut world, other), Asked::default());
     let mut more = settings(HASH);
     more.auth.token = Some(Secret::new("t"));
-    assert_eq!(world.reload(more), Asked::default(), "the same password and hash as before");
+    assert_eq!(reload(&mut world, more), Asked::default(), "the same password and hash as before");
     let changed = HASH.replace("abc", "abd");
-    let asked = world.reload(settings(&changed));
-    let (password, hash) = asked.bcrypt();
+    let asked = reload(&mut world, settings(&changed));
+    let (password, hash) = bcrypt(&asked);
     assert_eq!((password.expose(), &**hash), ("b", &*changed));
     let publisher = world.open();
     let (_, published) = world.say(publisher, &[PLAIN, b"PUB x 0\r\n\r\n"].concat());
@@ -245,14 +179,14 @@ fn a_reload_asks_again_only_where_the_hash_has_changed() {
 
 #[test]
 fn a_reload_while_a_link_waits_asks_by_the_new_hash() {
-    let mut world = World::new();
-    let (link, call) = world.waiting();
-    let asked = world.reload(settings(&HASH.replace("abc", "abd")));
+    let mut world = world();
+    let (link, call) = waiting(&mut world);
+    let asked = reload(&mut world, settings(&HASH.replace("abc", "abd")));
     let second = asked.asks[0].call;
     assert_eq!(world.answer(call, Answer::Fits), Asked::default(), "by the old hash");
     assert_eq!(world.answer(second, Answer::Fits).resumed, [link]);
-    let (waiting, call) = world.waiting();
-    let mut asked = world.reload(settings("plain now"));
+    let (waiting, call) = waiting(&mut world);
+    let mut asked = reload(&mut world, settings("plain now"));
     asked.closed.retain(|(closed, _)| *closed == waiting);
     assert_eq!(asked.closed, [(waiting, CloseReason::AuthenticationFailure)]);
     assert_eq!(world.answer(call, Answer::Fits), Asked::default());
@@ -260,10 +194,10 @@ fn a_reload_while_a_link_waits_asks_by_the_new_hash() {
 
 #[test]
 fn a_stall_that_ends_does_not_end_the_wait() {
-    let mut world = World::new();
+    let mut world = world();
     let mut slow = settings(HASH);
     slow.limits.max_pending = 4096;
-    world.reload(slow);
+    reload(&mut world, slow);
     let consumer = world.open();
     world.say(consumer, &[PLAIN, b"SUB x 1\r\n"].concat());
     let producer = world.open();

@@ -85,7 +85,8 @@ impl Ledger {
         let mut accounts = Accounts::clone(&self.accounts);
         let mut changed = Vec::new();
         for name in touched {
-            let Some(id) = shared.accounts.number_of(&name) else { continue };
+            let Some(account) = shared.accounts.known(&name) else { continue };
+            let id = account.id;
             let old = accounts.rules(id).cloned();
             match rules.get(&id) {
                 Some(rules) => {

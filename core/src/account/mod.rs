@@ -303,12 +303,6 @@ impl Registry {
         account
     }
 
-    /// The number of the account with this name, if there has ever been one.
-    pub(crate) fn number_of(&self, name: &str) -> Option<AccountId> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.names.get(name).copied()
-    }
-
     /// A number for one more import.
     pub(crate) fn number_import(&self) -> u32 {
         self.next_import.fetch_add(1, Ordering::Relaxed)

@@ -1,4 +1,5 @@
-//! Who may come in, and what they may do. Who may come in is found out by a chain of steps that each say yes, no, or "not mine".
+//! Who may come in, and what they may do. Who may come in is found out by a chain of steps that each
+//! say yes, no, or "not mine".
 //!
 //! Beside a message's way: a link asks once, at CONNECT, and again when a reload changes the ways
 //! in. The steps stand in nats-server's order of decision (reference security 1.5) unless the

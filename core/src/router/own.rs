@@ -5,13 +5,13 @@
 
 use core::time::Duration;
 
-use super::request_info::digits;
 use super::services::Wanted;
 use super::{NOBODY, Way};
 use crate::account::{AccountId, ResponseKind};
 use crate::id::LinkId;
 use crate::shard::{Output, Shard};
 use crate::time::Time;
+use crate::wire::number::Decimal;
 use crate::wire::{Body, Publish};
 
 /// A link that nobody has.
@@ -87,7 +87,7 @@ impl Shard {
     pub(super) fn send_out(&mut self, message: OwnMessage<'_>, reply: Option<&[u8]>) -> bool {
         let body = [message.header, message.payload].concat();
         let header_len = message.header.len();
-        let (size, header_size) = (digits(body.len()), digits(header_len));
+        let (size, header_size) = (Decimal::from(body.len()), Decimal::from(header_len));
         let publish = Publish {
             subject: message.subject,
             reply,

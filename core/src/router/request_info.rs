@@ -11,7 +11,6 @@ use crate::link::{Link, Transport};
 use crate::settings::Settings;
 use crate::time::rfc3339;
 use crate::wire::headers;
-use crate::wire::number::Decimal;
 
 /// The header's name.
 const NAME: &[u8] = b"Nats-Request-Info";
@@ -165,9 +164,4 @@ impl RequestInfo {
         let _ = serde_json::to_writer(&mut *out, self);
         out.extend_from_slice(b"\r\n\r\n");
     }
-}
-
-/// The digits of a length.
-pub(super) fn digits(length: usize) -> Decimal {
-    Decimal::new(length as u64)
 }

@@ -13,13 +13,14 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::latency::{Measurements, is_measured};
-use super::request_info::{RequestInfo, digits};
+use super::request_info::RequestInfo;
 use super::{NOBODY, Way};
 use crate::account::{AccountId, Accounts, ResponseKind, ServiceImport};
 use crate::id::{Standing, SubId};
 use crate::interest::Awaited;
 use crate::shard::{Output, Shard};
 use crate::time::Time;
+use crate::wire::number::Decimal;
 use crate::wire::{Body, Publish};
 
 /// What the reply subjects of requests from other accounts start with.
@@ -208,7 +209,7 @@ impl Shard {
         {
             self.mark_measured(reply);
         }
-        let (size, header_size) = (digits(body.len()), digits(header_len));
+        let (size, header_size) = (Decimal::from(body.len()), Decimal::from(header_len));
         let request = Publish {
             subject: &subject,
             reply: reply.as_deref(),

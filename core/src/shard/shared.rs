@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use crate::account::{Account, Accounts, OwnService, Registry};
 use crate::counters::{Counters, Totals};
-use crate::id::{ShardId, Standing, SubId};
+use crate::id::ShardId;
 use crate::router::mail::Mailbox;
 
 /// Connection ids start above those that nats-server uses for itself.
@@ -68,14 +68,6 @@ impl Shared {
     /// `accounts`.
     pub fn announce(&self, accounts: &Accounts) {
         self.accounts.announce(accounts);
-    }
-
-    /// Has the server itself answer on `subject` in an account: messages there become
-    /// [`Output::Called`](crate::shard::Output::Called) of the shard that they come to. `number`
-    /// is for the caller to know the service by.
-    pub fn serve(&self, account: &str, subject: &str, number: u32) {
-        let own = SubId::standing(Standing::Own(number));
-        self.accounts.named(account).interest.insert(subject.as_bytes(), None, own, 1);
     }
 
     /// Client connections that a shard serves now; zero for one that does not exist.

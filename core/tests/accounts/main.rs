@@ -11,7 +11,7 @@ mod world;
 use std::time::Duration;
 
 use nervure_core::account::{
-    AccountLimits, Accounts, Declaration, Export, ExportKind, ResponseKind,
+    AccountLimits, Accounts, Declaration, Export, ExportKind, OwnService, Reach, ResponseKind,
 };
 use nervure_core::shard::{OwnMessage, Shared};
 
@@ -228,7 +228,10 @@ fn imports_that_do_not_fit_are_refused_in_nats_servers_words() {
 #[test]
 fn the_server_asks_and_is_asked_like_anybody() {
     let mut world = World::new(&[account("A", vec![], vec![])]);
-    world.shared.serve("A", "$SYS.X.*", 7);
+    let service = OwnService { subject: "$SYS.X.*".into(), reach: Reach::Everywhere, number: 7 };
+    world.shared.provide(vec![service]);
+    let accounts = Accounts::build(&world.shared, &[account("A", vec![], vec![])], Some("A"));
+    world.shared.announce(&accounts.unwrap());
     let client = world.client(1, "a");
     world.say(client, "SUB inbox 1\r\nPUB $SYS.X.y inbox 2\r\nhi\r\n");
     let called = world.called.pop().unwrap();
