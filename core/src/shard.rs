@@ -71,7 +71,7 @@ pub enum Output {
     /// Find this out and call [`Shard::resolve`]. Until [`Output::Resume`] the link is not to be
     /// read, and what it has not taken is kept.
     Ask(Box<Ask>),
-    /// A message for a service of the server's own ([`Shared::serve`]).
+    /// A message for a service of the server's own ([`Shared::provide`]).
     Called(Box<Called>),
     /// What came of a request of the server's own ([`Shard::request`]): the first response, or
     /// nothing in time.

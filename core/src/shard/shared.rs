@@ -59,7 +59,7 @@ impl Shared {
     }
 
     /// Has the server itself answer these in the accounts that [`Self::announce`] is told of from
-    /// now on, as [`Self::serve`] does in one account.
+    /// now on, as [`Self::provide`] does in one account.
     pub fn provide(&self, services: Vec<OwnService>) {
         self.accounts.provide(services);
     }
