@@ -59,13 +59,14 @@ impl Shared {
     }
 
     /// Has the server itself answer these in the accounts that [`Self::announce`] is told of from
-    /// now on, as [`Self::provide`] does in one account.
+    /// now on: messages there become [`Output::Called`](crate::shard::Output::Called) of the shard
+    /// that they come to.
     pub fn provide(&self, services: Vec<OwnService>) {
         self.accounts.provide(services);
     }
 
-    /// Has the accounts' service imports answer, and what the server provides; to be called before the shards are told of
-    /// `accounts`.
+    /// Has the accounts' service imports answer, and what the server provides; to be called before
+    /// the shards are told of `accounts`.
     pub fn announce(&self, accounts: &Accounts) {
         self.accounts.announce(accounts);
     }
